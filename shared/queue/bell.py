@@ -1,0 +1,101 @@
+"""The bell: a hint to look, sent after a commit and allowed to be lost (design §4.1).
+
+Strategy: ringing never waits and never fails. Rings pile up while a publication is on its way and then go
+together. Listening reconnects by itself; after every (re)connection the listener is told to look everywhere, as
+what rang in between is lost.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from shared import log
+from shared.queue import contract
+from shared.queue.client import Away, open_async
+
+MAX_PENDING = 50_000
+RECONNECT_SECONDS = 0.5
+SILENCE_SECONDS = 5.0  # after this much silence the connection is asked whether it lives
+
+
+class Bell:
+    """Rings for committed changes."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = open_async(url)
+        self._pending: dict[int, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def ring(self, rings: tuple[tuple[int, int], ...]) -> None:
+        """Say that mailboxes changed, as (mailbox id, modseq); returns at once."""
+        for mailbox_id, modseq in rings:
+            if modseq > self._pending.get(mailbox_id, 0):
+                self._pending[mailbox_id] = modseq
+        if self._pending and self._task is None:
+            self._task = asyncio.create_task(self._publish())
+
+    async def close(self) -> None:
+        if self._task:
+            await self._task
+        await self._redis.aclose()
+
+    async def _publish(self) -> None:
+        try:
+            while self._pending:
+                rings, self._pending = list(self._pending.items()), {}
+                await self._redis.publish(contract.BELL, contract.write_rings(rings))
+        except Away:
+            # Sessions look by themselves; keeping old rings would only tell them what they have seen.
+            self._pending.clear()
+        finally:
+            self._task = None
+
+
+class Listener:
+    """Hears the bell."""
+
+    def __init__(self, url: str, on_ring: Callable[[int, int], None], on_gap: Callable[[], None]) -> None:
+        self._redis = open_async(url)
+        self._on_ring = on_ring
+        self._on_gap = on_gap
+        self.is_connected = False
+
+    async def listen(self) -> None:
+        """Call `on_ring(mailbox id, modseq)` for what rings and `on_gap()` when rings may have been missed."""
+        while True:
+            try:
+                await self._listen_once()
+            except Away:
+                if self.is_connected:
+                    log.event("bell-away")
+                self.is_connected = False
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def close(self) -> None:
+        self.is_connected = False
+        with contextlib.suppress(*Away):
+            await self._redis.aclose()
+
+    async def _listen_once(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(contract.BELL)
+            is_asked = False
+            while True:
+                message = await pubsub.get_message(timeout=SILENCE_SECONDS)
+                if message is None:
+                    if is_asked:
+                        raise TimeoutError
+                    await pubsub.ping()
+                    is_asked = True
+                    continue
+                is_asked = False
+                self._hear(message)
+
+    def _hear(self, message: dict[str, object]) -> None:
+        data = message["data"]
+        if message["type"] == "subscribe":
+            self.is_connected = True
+            self._on_gap()
+        elif message["type"] == "message" and isinstance(data, bytes):
+            for ring in contract.read_rings(data):
+                self._on_ring(ring.mailbox_id, ring.modseq)

@@ -1,0 +1,88 @@
+"""Send pace per account, one for all replicas (design §6), and a local one while Redis is away.
+
+Strategy: the algorithm of `shared.policy.pace` runs inside Redis, on Redis's clock, for every account that asked
+while the last question was on its way. Without Redis a process counts alone, at half the rate: two replicas
+together then allow about what one rule would.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+
+from shared.policy.pace import Rate, step
+from shared.queue import contract
+from shared.queue.client import Away, open_async
+
+# One GCRA step per key, in the order of the keys; returns 1 (go) or 0 for each.
+SCRIPT = """
+local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local verdicts = {}
+for i, key in ipairs(KEYS) do
+  local due = math.max(tonumber(redis.call('GET', key) or '0'), now)
+  if due - now <= tolerance then
+    redis.call('SET', key, string.format('%.6f', due + interval), 'EX', math.ceil(due + interval - now) + 1)
+    verdicts[i] = 1
+  else
+    verdicts[i] = 0
+  end
+end
+return verdicts
+"""
+MAX_LOCAL = 100_000
+RETRY_SECONDS = 2.0
+
+
+class Pace:
+    """Says whether an account may send one more message now; never raises."""
+
+    def __init__(self, url: str, rate: Rate) -> None:
+        self._redis = open_async(url)
+        self._script = self._redis.register_script(SCRIPT)
+        self._rate = rate
+        self._half = Rate(rate.per_minute / 2, max(1, rate.burst // 2))
+        self._local: OrderedDict[int, float] = OrderedDict()
+        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._away_until = 0.0
+
+    async def may_send(self, account_id: int) -> bool:
+        """Count one message of the account and tell whether it may go."""
+        if time.monotonic() < self._away_until:
+            return self._may_send_locally(account_id)
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((account_id, answer))
+        if self._task is None:
+            self._task = asyncio.create_task(self._ask())
+        return await answer
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _ask(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                for (_, answer), verdict in zip(batch, await self._verdicts(batch), strict=True):
+                    if not answer.done():
+                        answer.set_result(verdict)
+        finally:
+            self._task = None
+
+    async def _verdicts(self, batch: list[tuple[int, asyncio.Future[bool]]]) -> list[bool]:
+        keys = [f"{contract.PACE}{account_id}" for account_id, _ in batch]
+        try:
+            answers = await self._script(keys=keys, args=[self._rate.interval, self._rate.tolerance])
+        except Away:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            return [self._may_send_locally(account_id) for account_id, _ in batch]
+        return [bool(answer) for answer in answers]
+
+    def _may_send_locally(self, account_id: int) -> bool:
+        before = self._local.pop(account_id, 0.0)
+        after = step(self._half, before, time.monotonic())
+        self._local[account_id] = before if after is None else after
+        if len(self._local) > MAX_LOCAL:
+            self._local.popitem(last=False)
+        return after is not None

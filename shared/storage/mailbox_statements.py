@@ -1,0 +1,67 @@
+"""The statements of `mailboxes`, each asking for many items at once; `ix` is the item's number from 1."""
+
+INLINE_LIMIT = 64 * 1024  # octets of a message that travel inside a FETCH batch; larger ones are read in slices
+
+NAMES = b"""
+SELECT q.ix, b.name FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
+JOIN chatmail.mailbox b ON b.account_id = q.account_id
+"""
+
+STATUS = b"""
+SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.messages,
+    (SELECT count(*) FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.flags & 1 = 0), b.bytes
+FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
+JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
+"""
+
+SNAPSHOT = b"""
+SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, m.uids, m.flags
+FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
+JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+    FROM chatmail.message m WHERE m.mailbox_id = b.id) m
+"""
+
+QUOTA = b"""
+SELECT q.ix, sum(b.bytes)::bigint, a.quota FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
+JOIN chatmail.account a ON a.id = q.account_id JOIN chatmail.mailbox b ON b.account_id = a.id GROUP BY q.ix, a.quota
+"""
+
+CHANGES = b"""
+SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, f.uids, f.flags, x.uids
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
+JOIN chatmail.mailbox b ON b.id = q.mailbox_id
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+    FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+    FROM (SELECT DISTINCT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
+        WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND NOT c.is_expunge) c
+    JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = c.uid AND m.uid < q.uidnext) f
+CROSS JOIN LATERAL (SELECT array_agg(c.uid ORDER BY c.uid) AS uids
+    FROM (SELECT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
+        WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND c.is_expunge) c WHERE c.uid < q.uidnext) x
+"""
+
+# A header block is a slice of the body: EXTERNAL storage reads it without the rest.
+FETCH = b"""
+SELECT q.ix, m.uid, m.flags, m.modseq, m.size, extract(epoch FROM m.arrived)::bigint, b.header_size,
+    CASE WHEN q.what & 2 = 2 AND m.size <= %b THEN b.data
+        WHEN q.what & 1 = 1 THEN substring(b.data FOR b.header_size) END
+FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::smallint[]) q(ix, mailbox_id, uid, what)
+JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = q.uid
+JOIN chatmail.body b ON b.id = m.body_id
+ORDER BY q.ix, m.uid
+"""
+
+READ = b"""
+SELECT q.ix, substring(b.data FROM q.start + 1 FOR q.length)
+FROM unnest(%b::bigint[], %b::bigint[], %b::int[], %b::int[]) WITH ORDINALITY q(mailbox_id, uid, start, length, ix)
+JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = q.uid
+JOIN chatmail.body b ON b.id = m.body_id
+"""
+
+STORE_FLAGS = b"""
+SELECT mailbox_id, uid, flags FROM chatmail.store_flags(%b::bigint[], %b::bigint[], %b::smallint[], %b::smallint[])
+"""
+
+EXPUNGE = b"SELECT mailbox_id, uid FROM chatmail.expunge(%b::bigint[], %b::bigint[])"

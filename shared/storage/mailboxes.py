@@ -1,0 +1,197 @@
+"""The IMAP service's store on Postgres: `imap.store.Store`, fulfilled without importing it.
+
+Strategy: every question of every session goes through a lane, so that many sessions' questions become one
+statement. Questions answer from one snapshot each; UIDs and modseqs come from the mailbox row, whose lock orders
+them, so what a statement sees is complete up to the uidnext and modseq it returns.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from shared.mail.mailbox import Changes, Message, Quota, Snapshot, Status
+from shared.storage import mailbox_statements as sql
+from shared.storage.database import Database
+from shared.storage.lane import Connection
+from shared.storage.operation import Light
+
+ALL_FLAGS = 31
+T = TypeVar("T")
+
+_Fetch = tuple[int, Sequence[int], int]  # mailbox, uids, what: 0 nothing, 1 header, 2 body, 3 both
+_Marks = tuple[int, Sequence[int], int, int]  # mailbox, uids, added, cleared
+
+
+def _spread(items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, int, int, tuple[Any, ...]]]:
+    """Yield (item's number from 1, mailbox, uid, rest) for every UID of every item, in mailbox and UID order."""
+    ordered = sorted(enumerate(items, 1), key=lambda pair: pair[1][0])
+    for index, (mailbox_id, uids, *rest) in ordered:
+        for uid in uids:
+            yield index, mailbox_id, uid, tuple(rest)
+
+
+class _Look(Light):
+    async def run(self, connection: Connection, items: Sequence[tuple[int, int, int]]) -> list[Changes | None]:
+        columns = [list(column) for column in zip(*items, strict=True)]
+        found: list[Changes | None] = [None] * len(items)
+        cursor = await connection.execute(sql.CHANGES, columns, binary=True)
+        for index, modseq, uidnext, uids, flags, changed, changed_flags, expunged in await cursor.fetchall():
+            arrived = tuple(zip(uids or (), flags or (), strict=True))
+            flagged = tuple(zip(changed or (), changed_flags or (), strict=True))
+            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, tuple(expunged or ()))
+        return found
+
+
+class _FetchMessages(Light):
+    limit = 64
+
+    async def run(self, connection: Connection, items: Sequence[_Fetch]) -> list[list[Message]]:
+        rows = list(_spread(items))
+        parameters = (
+            sql.INLINE_LIMIT,
+            [row[0] for row in rows],
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            [row[3][0] for row in rows],
+        )
+        cursor = await connection.execute(sql.FETCH, parameters, binary=True)
+        found: list[list[Message]] = [[] for _ in items]
+        for index, uid, flags, modseq, size, arrived, header_size, data in await cursor.fetchall():
+            wanted = items[index - 1][2]
+            header = data[:header_size] if data is not None and wanted & 1 else None
+            body = data if wanted & 2 and size <= sql.INLINE_LIMIT else None
+            found[index - 1].append(Message(uid, flags, modseq, size, arrived, header, body))
+        return found
+
+
+class _Read(Light):
+    limit = 16
+
+    async def run(self, connection: Connection, items: Sequence[tuple[int, int, int, int]]) -> list[bytes]:
+        columns = [list(column) for column in zip(*items, strict=True)]
+        found = [b""] * len(items)
+        cursor = await connection.execute(sql.READ, columns, binary=True)
+        for index, data in await cursor.fetchall():
+            found[index - 1] = data
+        return found
+
+    def weight(self, item: tuple[int, int, int, int], /) -> int:
+        return item[3]
+
+
+class _OnePerMailbox(Light):
+    # The functions bump a mailbox's modseq once a batch: two sessions' changes must not share it.
+    def key(self, item: Any, /) -> Hashable:
+        mailbox_id: int = item[0]
+        return mailbox_id
+
+
+class _StoreFlags(_OnePerMailbox):
+    async def run(self, connection: Connection, items: Sequence[_Marks]) -> list[list[tuple[int, int]]]:
+        rows = list(_spread(items))
+        parameters = (
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            [row[3][0] for row in rows],
+            [row[3][1] for row in rows],
+        )
+        cursor = await connection.execute(sql.STORE_FLAGS, parameters, binary=True)
+        by_mailbox: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for mailbox_id, uid, flags in await cursor.fetchall():
+            by_mailbox[mailbox_id].append((uid, flags))
+        return [by_mailbox[item[0]] for item in items]
+
+
+class _Expunge(_OnePerMailbox):
+    async def run(self, connection: Connection, items: Sequence[tuple[int, Sequence[int]]]) -> list[list[int]]:
+        rows = list(_spread(items))
+        parameters = ([row[1] for row in rows], [row[2] for row in rows])
+        cursor = await connection.execute(sql.EXPUNGE, parameters, binary=True)
+        by_mailbox: defaultdict[int, list[int]] = defaultdict(list)
+        for mailbox_id, uid in await cursor.fetchall():
+            by_mailbox[mailbox_id].append(uid)
+        return [by_mailbox[item[0]] for item in items]
+
+
+class _Rows(Light):
+    """One statement for many items, each a tuple of its columns; a list of rows for each."""
+
+    def __init__(self, statement: bytes) -> None:
+        self._statement = statement
+
+    async def run(self, connection: Connection, items: Sequence[Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+        columns = [list(column) for column in zip(*items, strict=True)]
+        found: list[list[tuple[Any, ...]]] = [[] for _ in items]
+        cursor = await connection.execute(self._statement, columns, binary=True)
+        for index, *rest in await cursor.fetchall():
+            found[index - 1].append(tuple(rest))
+        return found
+
+
+class Mailboxes:
+    """An account's mailboxes. Every method raises `shared.storage.errors.Unavailable` while Postgres is away."""
+
+    def __init__(self, database: Database, quota: int) -> None:
+        self._database = database
+        self._quota = quota
+        self._look, self._fetch, self._slices = _Look(), _FetchMessages(), _Read()
+        self._store, self._expunge = _StoreFlags(), _Expunge()
+        self._names, self._status = _Rows(sql.NAMES), _Rows(sql.STATUS)
+        self._snapshot, self._usage = _Rows(sql.SNAPSHOT), _Rows(sql.QUOTA)
+
+    async def names(self, account_id: int) -> Sequence[str]:
+        """Return the account's mailbox names, INBOX first."""
+        rows = await self._database.read.submit(self._names, (account_id,))
+        return sorted((row[0] for row in rows), key=lambda name: (name != "INBOX", name))
+
+    async def status(self, account_id: int, name: str) -> Status | None:
+        """Return the mailbox in numbers, or None if there is no such mailbox."""
+        rows = await self._database.read.submit(self._status, (account_id, name))
+        return Status(*rows[0]) if rows else None
+
+    async def snapshot(self, account_id: int, name: str) -> Snapshot | None:
+        """Return the mailbox as it is now, or None if there is no such mailbox."""
+        rows = await self._database.read.submit(self._snapshot, (account_id, name))
+        if not rows:
+            return None
+        mailbox_id, uidvalidity, uidnext, modseq, uids, flags = rows[0]
+        return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids or (), flags or ())
+
+    async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
+        """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is gone."""
+        return await self._database.read.submit(self._look, (mailbox_id, since, uidnext))
+
+    async def fetch(self, mailbox_id: int, uids: Sequence[int], *, header: bool, body: bool) -> Sequence[Message]:
+        """Return those of `uids` that exist, ascending; `body` only up to INLINE_LIMIT octets."""
+        return await self._database.read.submit(self._fetch, (mailbox_id, uids, header + 2 * body))
+
+    async def read(self, mailbox_id: int, uid: int, offset: int, length: int) -> bytes:
+        """Return a slice of a message, shorter or empty at and past its end or when it is gone."""
+        return await self._database.read.submit(self._slices, (mailbox_id, uid, offset, length))
+
+    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+        """Set bits; return (uid, flags) of those of `uids` that exist, ascending."""
+        return await self._mark(mailbox_id, uids, flags, 0)
+
+    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+        """Clear bits; return as `add_flags` does."""
+        return await self._mark(mailbox_id, uids, 0, flags)
+
+    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+        """Make the flags exactly `flags`; return as `add_flags` does."""
+        return await self._mark(mailbox_id, uids, flags, ALL_FLAGS)
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
+        """Remove those of `uids` that carry DELETED; return their UIDs, ascending."""
+        return await self._database.lazy.submit(self._expunge, (mailbox_id, uids)) if uids else []
+
+    async def quota(self, account_id: int) -> Quota:
+        """Return what the account uses and may use, in octets."""
+        rows = await self._database.read.submit(self._usage, (account_id,))
+        used, limit = rows[0] if rows else (0, None)
+        return Quota(used, limit or self._quota)
+
+    async def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> Sequence[tuple[int, int]]:
+        if not uids:
+            return []
+        return await self._database.lazy.submit(self._store, (mailbox_id, uids, added, cleared))

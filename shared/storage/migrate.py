@@ -1,0 +1,97 @@
+"""`python -m shared.storage.migrate`: bring the database to today's schema, and make what is made once.
+
+Strategy: under one advisory lock and in one transaction: roles, the migrations not yet seen, the functions and
+grants of this version, and the suite's own secrets where they are missing. Running it again changes nothing, so
+every start may run it; replicas that start together wait for one another.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from shared import settings as settings_room
+from shared.address import literal_ip
+from shared.settings import Settings
+from shared.storage import selfsigned
+
+ROLES = ("smtp_in", "submission", "imap", "queue_worker", "register", "operator")
+LOCK = 0x63686174  # any number, the same for every version
+HERE = Path(__file__).parent
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def migrate(url: str, settings: Settings) -> list[str]:
+    """Migrate the database at `url` (as its owner); return the names of the migrations applied now."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        _make_roles(connection)
+        applied = _apply_migrations(connection)
+        for name in ("functions.sql", "roles.sql"):
+            _run_file(connection, HERE / name)
+        _make_suite(connection, settings)
+    return applied
+
+
+def migrations() -> list[Path]:
+    """Return the migrations in their order."""
+    return sorted((HERE / "migrations").glob("*.sql"))
+
+
+def _make_roles(connection: Connection) -> None:
+    there = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+    for role in ROLES:
+        if role not in there:
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+
+
+def _apply_migrations(connection: Connection) -> list[str]:
+    exists = connection.execute("SELECT to_regclass('chatmail.migration') IS NOT NULL").fetchone()
+    seen = {row[0] for row in connection.execute("SELECT name FROM chatmail.migration")} if exists == (True,) else set()
+    applied = []
+    for path in migrations():
+        if path.name not in seen:
+            _run_file(connection, path)
+            connection.execute("INSERT INTO chatmail.migration (name) VALUES (%s)", (path.name,))
+            applied.append(path.name)
+    return applied
+
+
+def _make_suite(connection: Connection, settings: Settings) -> None:
+    if connection.execute("SELECT FROM chatmail.suite").fetchone() is not None:
+        return
+    certificate, key = selfsigned.make(_names(settings))
+    connection.execute(
+        "INSERT INTO chatmail.suite (login_key, certificate, certificate_key) VALUES (%s, %s, %s)",
+        (secrets.token_bytes(32), certificate, key),
+    )
+    # UIDVALIDITY grows from the time of birth, so that even a server made anew does not repeat one.
+    connection.execute("SELECT setval('chatmail.uidvalidity', extract(epoch FROM now())::bigint)")
+
+
+def _names(settings: Settings) -> list[str]:
+    names = [settings.hostname]
+    for domain in sorted(settings.domains):
+        ip = literal_ip(domain)
+        names.append(str(ip) if ip else domain)
+    wildcards = {"0.0.0.0", "::"}
+    names += [address for address in settings.addresses if address not in wildcards]
+    return list(dict.fromkeys(names))
+
+
+def _run_file(connection: Connection, path: Path) -> None:
+    connection.execute(path.read_bytes())
+
+
+def main() -> None:
+    """Migrate the database of MADDY_DATABASE_URL, which must be its owner's."""
+    settings = settings_room.read()
+    for name in migrate(settings.database_url, settings):
+        print(f"applied {name}")
+
+
+if __name__ == "__main__":
+    main()

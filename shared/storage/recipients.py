@@ -1,0 +1,51 @@
+"""Who can be given mail."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.address import Address
+from shared.storage.lane import Connection, Lane
+from shared.storage.operation import Light
+
+FIND = """
+SELECT q.ix, b.id, b.bytes < coalesce(a.quota, %b)
+FROM unnest(%b::text[]) WITH ORDINALITY q(address, ix)
+JOIN chatmail.account a ON a.address = q.address
+JOIN chatmail.mailbox b ON b.account_id = a.id AND b.name = 'INBOX'
+WHERE NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = q.address)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A mailbox that takes mail for an address."""
+
+    mailbox_id: int
+    has_room: bool
+
+
+class _Find(Light):
+    limit = 256
+
+    def __init__(self, quota: int) -> None:
+        self._quota = quota
+
+    async def run(self, connection: Connection, items: Sequence[str]) -> list[Recipient | None]:
+        cursor = await connection.execute(FIND, (self._quota, list(items)), binary=True)
+        found: list[Recipient | None] = [None] * len(items)
+        for index, mailbox_id, has_room in await cursor.fetchall():
+            found[index - 1] = Recipient(mailbox_id, has_room)
+        return found
+
+
+class Recipients:
+    """Looks addresses up, many callers at once."""
+
+    def __init__(self, lane: Lane, quota: int) -> None:
+        self._lane = lane
+        self._find = _Find(quota)
+
+    async def find(self, addresses: Sequence[Address]) -> list[Recipient | None]:
+        """Return the mailbox of each address, or None where there is no such user; raise Unavailable."""
+        return await asyncio.gather(*(self._lane.submit(self._find, str(address)) for address in addresses))
