@@ -38,14 +38,14 @@ def running(server: Postgres | Valkey, stop_signal: int) -> Iterator[subprocess.
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(server.command(), stdout=log, stderr=log, **server.popen())  # type: ignore[call-overload]
         try:
-            _wait(server, process)
+            wait(server, process)
             yield process
         finally:
             process.send_signal(stop_signal)
             process.wait(DEADLINE)
 
 
-def _wait(server: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
+def wait(server: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + DEADLINE
     while not server.is_ready():
         assert process.poll() is None, f"{server} ended with {process.returncode}"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from shared import log
 from shared.queue import contract
-from shared.queue.client import Away, open_async
+from shared.queue.client import Away, be_cancelled, open_async
 
 MAX_PENDING = 50_000
 RECONNECT_SECONDS = 0.5
@@ -66,6 +66,7 @@ class Listener:
             try:
                 await self._listen_once()
             except Away:
+                be_cancelled()
                 if self.is_connected:
                     log.event("bell-away")
                 self.is_connected = False

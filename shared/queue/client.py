@@ -1,5 +1,7 @@
 """Redis connections with deadlines: Redis away must cost milliseconds, never a hang."""
 
+import asyncio
+
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -32,3 +34,13 @@ def open_sync(url: str, waits: float = ANSWER_SECONDS) -> redis.Redis:
         retry=Retry(NoBackoff(), 1),
         protocol=2,
     )
+
+
+def be_cancelled() -> None:
+    """Raise CancelledError if this task was cancelled; for loops that outlive an error.
+
+    redis-py reports a cancellation that hits it while connecting as a connection error.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError

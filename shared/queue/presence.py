@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.queue import contract
-from shared.queue.client import Away, open_async, open_sync
+from shared.queue.client import Away, be_cancelled, open_async, open_sync
 from shared.queue.jobs import queue
 
 EVERY_SECONDS = 5.0
@@ -16,12 +16,13 @@ KEPT_SECONDS = 15
 
 async def announce(url: str, service: str, connections: Callable[[], int]) -> None:
     """Tell Redis for ever that this process of `service` is alive; Redis away is nobody's trouble here."""
-    redis = open_async(url)
     key = f"{contract.PRESENCE}{service}:{os.uname().nodename}:{os.getpid()}"
-    while True:
-        with contextlib.suppress(*Away):
-            await redis.set(key, connections(), ex=KEPT_SECONDS)
-        await asyncio.sleep(EVERY_SECONDS)
+    async with open_async(url) as redis:
+        while True:
+            with contextlib.suppress(*Away):
+                await redis.set(key, connections(), ex=KEPT_SECONDS)
+            be_cancelled()
+            await asyncio.sleep(EVERY_SECONDS)
 
 
 def announce_worker(url: str) -> None:

@@ -7,8 +7,8 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from rq import SimpleWorker
-from rq.serializers import JSONSerializer
 from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
 
 from shared import log
 from shared.queue.client import Away, open_sync

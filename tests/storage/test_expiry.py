@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from shared.address import parse
-from shared.storage.accounts import Accounts
+from shared.storage.accounts import Account, Accounts
 from shared.storage.database import Database
 from shared.storage.deliveries import Deliveries
 from shared.storage.expiry import Expiry, Limits
@@ -117,30 +117,23 @@ async def test_unused_accounts_go_with_everything_and_may_be_born_again(
     address = parse("sleeper@example.org")
     assert await accounts.admit(address, "hash")
     account = await accounts.find(address)
-    assert account is not None
-    box = one(
-        owner,
-        "SELECT b.id FROM chatmail.mailbox b JOIN chatmail.account a ON a.id = b.account_id WHERE a.address = %s",
-        str(address),
-    )
+    assert isinstance(account, Account)
+    box = account.mailbox_id
     validity = one(owner, "SELECT uidvalidity FROM chatmail.mailbox WHERE id = %s", box)
     await deliveries.store(message(box, salt="sleeper"))
     bodies = one(owner, "SELECT count(*) FROM chatmail.body")
     assert expiry.expire_accounts() == 0
     owner.execute(
-        b"UPDATE chatmail.last_login SET day = current_date - 91 WHERE account_id = (SELECT id FROM chatmail.account WHERE address = %s)",
-        (str(address),),
+        b"UPDATE chatmail.last_login SET day = current_date - 91 WHERE account_id = %s",
+        (account.account_id,),
     )
     assert expiry.expire_accounts() == 1
     assert await accounts.find(address) is None
     assert one(owner, "SELECT count(*) FROM chatmail.body") == bodies - 1
     assert await accounts.admit(address, "another")
-    again = one(
-        owner,
-        "SELECT b.uidvalidity FROM chatmail.mailbox b JOIN chatmail.account a ON a.id = b.account_id WHERE a.address = %s",
-        str(address),
-    )
-    assert again > validity
+    again = await accounts.find(address)
+    assert isinstance(again, Account)
+    assert one(owner, "SELECT uidvalidity FROM chatmail.mailbox WHERE id = %s", again.mailbox_id) > validity
 
 
 async def test_old_receipts_and_changes_go(
