@@ -6,31 +6,19 @@ a small pool of threads. The first two keep keyed hashes that also cover the sto
 costs the same hash as a wrong password, and every refusal looks alike.
 """
 
-import asyncio
 import hashlib
 import hmac
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
 from shared.address import Address, AddressError, parse_login
 from shared.policy import accounts as policy
 from shared.policy.pace import Rate, step
 from shared.queue.logins import Logins
+from shared.storage import passwords
 from shared.storage.accounts import Account, Accounts, Barred
-from shared.storage.errors import Unavailable
 
-# OWASP's smallest profile: 20 ms of CPU, 19 MiB (reference/performance.md §4).
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# What an unknown name is compared with, made of nothing anybody knows.
-_NOBODY = _HASHER.hash(hashlib.sha256(str(time.time_ns()).encode()).hexdigest())
-
-HASHES_AT_ONCE = 2
-HASHES_WAITING = 200
 REMEMBERED = 100_000
 
 # Failures forgive themselves: per name and source, and per source over all names.
@@ -89,7 +77,7 @@ class Login:
         if await self._accounts.registration() != "open":
             return None
         self._attempts.born(source)
-        password_hash = await hash_password(password)
+        password_hash = await passwords.hash_password(password)
         await self._accounts.admit(address, password_hash)
         # Whoever was first, this is the account now: the password decides, as at any login.
         account = await self._accounts.find(address)
@@ -99,7 +87,7 @@ class Login:
 
     async def _verified_account(self, found: Account | Barred | None, password: str) -> Account:
         if not isinstance(found, Account) or not policy.may_be_password(password):
-            await _in_pool(_is_right, _NOBODY, "")
+            await passwords.is_right(passwords.NOBODY, "")
             raise BadCredentials
         digest = self._digest(found, password)
         if self._verified.get(found.account_id) != digest:
@@ -109,7 +97,7 @@ class Login:
     async def _verify_slowly(self, account: Account, password: str, digest: bytes) -> None:
         kept = await self._logins.recall(account.account_id)
         is_known = kept is not None and hmac.compare_digest(kept, digest)
-        if not is_known and not await _in_pool(_is_right, account.password_hash, password):
+        if not is_known and not await passwords.is_right(account.password_hash, password):
             raise BadCredentials
         await self._remember(account.account_id, digest)
 
@@ -154,35 +142,3 @@ class _Attempts:
         if len(self._due) > self.MOST:
             self._due.popitem(last=False)
         return after is not None
-
-
-_pool = ThreadPoolExecutor(HASHES_AT_ONCE, thread_name_prefix="hash")
-_waiting = 0
-
-
-def _is_right(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, password)
-    except (Argon2Error, InvalidHashError):
-        return False
-
-
-def hash_password_now(password: str) -> str:
-    """Return the argon2id hash of a password: 20 ms of CPU, not for an event loop."""
-    return _HASHER.hash(password)
-
-
-async def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password, computed beside the event loop; raise Unavailable when overloaded."""
-    return str(await _in_pool(hash_password_now, password))
-
-
-async def _in_pool(function: object, *arguments: str) -> object:
-    global _waiting
-    if _waiting >= HASHES_WAITING:
-        raise Unavailable
-    _waiting += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_pool, function, *arguments)  # type: ignore[arg-type]
-    finally:
-        _waiting -= 1

@@ -9,9 +9,10 @@ import pytest
 
 from shared import login as login_room
 from shared.address import parse
-from shared.login import BadCredentials, Login, TooOften, hash_password_now
+from shared.login import BadCredentials, Login, TooOften
 from shared.policy.accounts import Rules
 from shared.queue.logins import Logins
+from shared.storage import passwords
 from shared.storage.accounts import Account, Accounts
 from shared.storage.database import Database, connect
 from shared.storage.operator import Operator
@@ -40,8 +41,8 @@ async def build(database_urls: dict[str, str], redis_urls: dict[str, str]) -> As
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every argon2 check that was made."""
     made: list[str] = []
-    real = login_room._is_right
-    monkeypatch.setattr(login_room, "_is_right", lambda *args: made.append("hash") or real(*args))
+    real = passwords.is_right_now
+    monkeypatch.setattr(passwords, "is_right_now", lambda *args: made.append("hash") or real(*args))
     return made
 
 
@@ -150,7 +151,7 @@ async def test_a_changed_password_holds_at_once(build: Callable[..., Any], datab
     service = await build("imap")
     await service.authenticate("changing1@example.org", PASSWORD, "src")
     with Operator(database_urls["operator"]) as operator:
-        operator.set_password(parse("changing1@example.org"), hash_password_now("another password"))
+        operator.set_password(parse("changing1@example.org"), passwords.hash_now("another password"))
     with pytest.raises(BadCredentials):
         await service.authenticate("changing1@example.org", PASSWORD, "src")
     await service.authenticate("changing1@example.org", "another password", "src")

@@ -1,0 +1,101 @@
+"""How an address is born on the web.
+
+Strategy: where registration is open, nothing is stored: name and password are made up, and the first login makes the
+account, so that a flood of requests leaves no rows behind. With a token the account is made here, in one transaction
+with the use of the token. The kind of registration in force is the database's word, remembered for two seconds: that
+read is also how the service knows that the database answers.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from register import refusal
+from shared.address import Address
+from shared.policy.accounts import RandomBytes, Rules, mint
+from shared.storage.errors import Unavailable
+
+REMEMBERED_SECONDS = 2.0
+ATTEMPTS = 5  # a made-up name is taken once in a hundred million million times
+
+_TOKEN = re.compile(r"[!-~]{1,128}")
+
+
+class Accounts(Protocol):
+    """What the web service needs of the database. Every method may raise Unavailable."""
+
+    async def registration(self) -> str:
+        """Return the kind of registration in force: "open", "closed" or "token"."""
+
+    async def create_with_token(self, token: str, address: Address, password_hash: str) -> str:
+        """Make the account and use the token up by one, or neither: "created", "taken" or "bad token"."""
+
+
+HashPassword = Callable[[str], Awaitable[str]]
+
+
+class Births:
+    """Gives addresses on `domain`, as the kind of registration in force allows."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        hash_password: HashPassword,
+        random_bytes: RandomBytes,
+        rules: Rules,
+        domain: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._accounts = accounts
+        self._hash_password = hash_password
+        self._random_bytes = random_bytes
+        self._rules = rules
+        self._domain = domain
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._registration = ""
+        self._asked_at = float("-inf")
+
+    async def registration(self) -> str:
+        """Return the kind of registration in force; raise a refusal while the database is away."""
+        async with self._asking:  # one question for all who wait
+            if self._clock() - self._asked_at >= REMEMBERED_SECONDS:
+                try:
+                    self._registration = await self._accounts.registration()
+                except Unavailable:
+                    raise refusal.away() from None
+                self._asked_at = self._clock()
+        return self._registration
+
+    async def give(self, token: str) -> tuple[Address, str]:
+        """Return an address and its password that can log in from now on, or raise a refusal."""
+        registration = await self.registration()
+        if registration == "open":
+            return self._mint()
+        if registration != "token":
+            raise refusal.closed()
+        if not token:
+            raise refusal.token_needed()
+        if not _TOKEN.fullmatch(token):
+            raise refusal.bad_token()
+        return await self._give_for(token)
+
+    async def _give_for(self, token: str) -> tuple[Address, str]:
+        for _ in range(ATTEMPTS):
+            address, password = self._mint()
+            password_hash = await self._hash_password(password)
+            try:
+                outcome = await self._accounts.create_with_token(token, address, password_hash)
+            except Unavailable:
+                raise refusal.away() from None
+            if outcome == "created":
+                return address, password
+            if outcome == "bad token":
+                raise refusal.bad_token()
+        raise refusal.away()
+
+    def _mint(self) -> tuple[Address, str]:
+        minted = mint(self._random_bytes, self._rules)
+        return Address(minted.local, self._domain), minted.password

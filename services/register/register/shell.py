@@ -1,0 +1,69 @@
+"""What holds for every answer, whatever the page: headers, the way to TLS, no body of any size, no error's text."""
+
+import re
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from register import refusal
+from register.links import Server, https
+from shared import log
+
+MAX_BODY = 8192  # octets
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Shell:
+    """Stands around the app; `is_trusted` says whether a certificate that browsers accept is in force."""
+
+    def __init__(self, app: ASGIApp, server: Server, is_trusted: Callable[[], bool]) -> None:
+        self._app = app
+        self._server = server
+        self._is_trusted = is_trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._choose(scope)(scope, receive, send_with_headers)
+        except Exception as error:  # the client has been told by now, without the error's words
+            log.failure("request_failed", error)
+
+    def _choose(self, scope: Scope) -> ASGIApp:
+        length = Headers(scope=scope).get("content-length", "0")
+        if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY:
+            refused = refusal.too_large()
+            return JSONResponse({"reason": refused.reason}, refused.status, {"Connection": "close"})
+        # The self-signed certificate would only frighten people: with that one, the page is served in clear.
+        if scope["scheme"] == "http" and self._is_trusted() and scope["path"] != "/health":
+            return RedirectResponse(https(self._server, _target(scope)), 308)
+        return self._app
+
+
+def _target(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+    return f"{path}?{query}" if query else path

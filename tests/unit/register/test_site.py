@@ -1,0 +1,47 @@
+import pytest
+from register.site import days_in_words, size_in_words
+
+from tests.unit.register.fakes import site
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (500_000_000, "500 MB"),
+        (30 * 1024 * 1024, "30 MB"),
+        (1_000_000, "1 MB"),
+        (1_999_999, "1 MB"),
+        (65_536, "65 kB"),
+        (2_000_000_000, "2 GB"),
+        (1_500_000_000, "1.5 GB"),
+    ],
+)
+def test_sizes(octets: int, words: str) -> None:
+    assert size_in_words(octets) == words
+
+
+def test_days() -> None:
+    assert [days_in_words(1), days_in_words(20)] == ["1 day", "20 days"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [("example.org", "example.org"), ("[127.0.0.1]", "127.0.0.1"), ("[IPv6:2001:db8::1]", "2001:db8::1")],
+)
+def test_a_literal_is_spoken_without_its_brackets(domain: str, name: str) -> None:
+    assert site("host", domain).name == name
+
+
+@pytest.mark.parametrize(
+    ("contact", "link"),
+    [
+        ("mailto:op@example.org", "mailto:op@example.org"),
+        ("https://example.org/imprint", "https://example.org/imprint"),
+        ("javascript:alert(1)", ""),
+        ("data:text/html,x", ""),
+        ("Room 5", ""),
+        ("", ""),
+    ],
+)
+def test_only_harmless_contacts_become_links(contact: str, link: str) -> None:
+    assert site(contact=contact).contact_link == link
