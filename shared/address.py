@@ -16,12 +16,12 @@ MAX_PATH = 256  # RFC 5321 §4.5.3.1.3
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _ASCII_LOCAL = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
-_UTF8_ATEXT = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\x00-\x9f\s])"
+_UTF8_ATEXT = r"(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\x00-\x9f\s\ud800-\udfff])"
 _UTF8_LOCAL = re.compile(rf"{_UTF8_ATEXT}+(?:\.{_UTF8_ATEXT}+)*")
 # An underscore may open a label: Delta Chat knows `_name` domains as self-signed servers.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_UTF8_LABEL = r"(?:[A-Za-z0-9_]|[^\x00-\x9f\s])(?:[A-Za-z0-9_-]|[^\x00-\x9f\s]){0,62}"
+_UTF8_LABEL = r"(?:[A-Za-z0-9_]|[^\x00-\x9f\s\ud800-\udfff])(?:[A-Za-z0-9_-]|[^\x00-\x9f\s\ud800-\udfff]){0,62}"
 _UTF8_NAME = re.compile(rf"{_UTF8_LABEL}(?:\.{_UTF8_LABEL})*")
 
 
@@ -53,7 +53,7 @@ def parse(text: str, *, may_be_utf8: bool = False) -> Address:
         raise AddressError("too long")
     local, at, domain = text.rpartition("@")
     pattern = _UTF8_LOCAL if may_be_utf8 else _ASCII_LOCAL
-    if not at or len(local.encode()) > MAX_LOCAL or not pattern.fullmatch(local):
+    if not at or not pattern.fullmatch(local) or len(local.encode()) > MAX_LOCAL:
         raise AddressError("local part")
     return Address(local.lower(), parse_domain(domain, may_be_utf8=may_be_utf8))
 
@@ -63,7 +63,7 @@ def parse_domain(text: str, *, may_be_utf8: bool = False) -> str:
     if text.startswith("["):
         return literal(_read_literal(text))
     pattern = _UTF8_NAME if may_be_utf8 else _NAME
-    if len(text.encode()) > MAX_DOMAIN or not pattern.fullmatch(text) or _looks_like_ipv4(text):
+    if not pattern.fullmatch(text) or len(text.encode()) > MAX_DOMAIN or _looks_like_ipv4(text):
         raise AddressError("domain")
     return text.lower()
 

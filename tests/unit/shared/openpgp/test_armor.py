@@ -1,0 +1,79 @@
+"""Armor: only base64 between the lines, however it is sliced."""
+
+import pytest
+
+from shared.openpgp import armor
+from shared.openpgp.armor import is_encrypted_armor
+from tests.gate.recipe import BEGIN, END, armored, packet
+
+OCTETS = packet(1, b"\3" + b"k" * 30) + packet(3, b"\4\7\0\2") + packet(18, b"\1" + bytes(range(256)) * 3)
+PADDED = packet(18, b"\1" + b"y" * 99)  # needs two padding characters
+TEXT = armored(OCTETS, checksum=b"=AAAA")
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_buffer(kind: type) -> None:
+    assert is_encrypted_armor(kind(TEXT))
+
+
+def test_does_not_hold_on_to_a_buffer() -> None:
+    octets = bytearray(TEXT)
+    is_encrypted_armor(octets)
+    octets.clear()  # a BufferError if a view were left
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 11, 64, 66, 67, 1000])
+@pytest.mark.parametrize("more", [0, 1, 2])
+def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch, size: int, more: int) -> None:
+    monkeypatch.setattr(armor, "SLICE", size)
+    octets = packet(1, b"\3" + b"k" * 30) + packet(18, b"\1" + b"y" * (400 + more))
+    for checksum in (b"", b"=AAAA"):
+        assert is_encrypted_armor(armored(octets, checksum=checksum, width=62))
+        assert not is_encrypted_armor(armored(octets + b"\0", checksum=checksum))
+        assert not is_encrypted_armor(armored(octets[:-1], checksum=checksum))
+        assert not is_encrypted_armor(armored(octets, checksum=checksum).replace(b"eXl5", b"eX!5", 1))
+
+
+@pytest.mark.parametrize("size", range(1, 90))
+def test_words_are_seen_across_slices(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(armor, "SLICE", size)
+    text = armored(packet(18, b"\1" + b"y" * 400))
+    assert is_encrypted_armor(text.replace(b"\r\n", b" \r\n"))
+    for at in (120, 121, 122):
+        assert not is_encrypted_armor(text[:at] + b" " + text[at:])
+
+
+def test_every_cut_and_every_foreign_character_is_noticed() -> None:
+    octets = packet(18, b"\2\x09\2\6" + b"z" * 90)
+    text = armored(octets)
+    for at in range(len(text) - 2):
+        assert not is_encrypted_armor(text[:at])
+    for at in range(len(BEGIN) + 4, len(text) - len(END) - 4):
+        if text[at : at + 1] not in b"\r\n":
+            assert not is_encrypted_armor(text[:at] + b"." + text[at + 1 :])
+
+
+PAYLOADS = {
+    "nothing": (BEGIN + b"\r\n\r\n" + END, False),
+    "one-line-end": (BEGIN + b"\r\n" + END, False),
+    "glued": (BEGIN + END, False),
+    "checksum-only": (BEGIN + b"\r\n\r\n=AAAA\r\n" + END, False),
+    "padding-only": (BEGIN + b"\r\n\r\n==\r\n" + END, False),
+    "begin-twice": (BEGIN + b"\r\n\r\n" + TEXT, False),
+    "end-twice": (TEXT + END, False),
+    "unpadded": (armored(PADDED).replace(b"=", b""), False),
+    "far-begin": (b"\r\n" * 200 + TEXT, False),
+    "far-end": (TEXT + b"\r\n" * 200, False),
+    "padding-on-its-own-line": (armored(PADDED, width=2), True),
+    "padding-split": (armored(PADDED, width=2).replace(b"==", b"=\r\n="), True),
+    "padding-of-four": (armored(PADDED + b"yy").replace(b"\r\n-----END", b"====\r\n-----END"), False),
+    "padding-too-short": (armored(PADDED).replace(b"==", b"="), False),
+    "padding-too-long": (armored(PADDED).replace(b"==", b"==="), False),
+    "white-space-around": (b"\r\n \t" + TEXT + b" \t\r\n", True),
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_edges(name: str) -> None:
+    text, is_good = PAYLOADS[name]
+    assert is_encrypted_armor(text) is is_good
