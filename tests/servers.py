@@ -71,10 +71,10 @@ def fresh_database(postgres: Postgres) -> Iterator[dict[str, str]]:
     """A copy of the migrated database: its address for every role, and for the owner under `postgres`."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(postgres.url(OWNER, "postgres"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE chatmail')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE chatmail')
         try:
             yield {
                 role: postgres.url(role, name) for role in (OWNER, OPERATOR, *(service.role for service in SERVICES))
             }
         finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -36,7 +36,7 @@ async def connect(url: str, service: str) -> Database:
     durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} -c synchronous_commit=on")
     lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} -c synchronous_commit=off")
     read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} -c synchronous_commit=off")
-    await _assert_durable(await durable.open())
+    await durable.open(_assert_durable)
     await lazy.open()
     await read.open()
     return Database(durable, lazy, read)

@@ -9,7 +9,7 @@ fails is tried again item by item, so that one bad item cannot fail its neighbou
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -107,14 +107,15 @@ class Lane:
     def is_connected(self) -> bool:
         return self._connection is not None and not self._connection.closed
 
-    async def open(self) -> Connection:
-        """Connect, start serving the line, and return the connection for first questions; raise Unavailable."""
+    async def open(self, ask: Callable[[Connection], Awaitable[None]] | None = None) -> None:
+        """Connect, let `ask` put its first questions, and start serving the line; raise Unavailable."""
         try:
             connection = await self._connect()
+            if ask:  # before serving: who asks takes the descriptor from the one that watches an idle connection
+                await ask(connection)
         except psycopg.Error as error:
             raise Unavailable from error
         self._task = asyncio.create_task(self._serve())
-        return connection
 
     async def close(self) -> None:
         if self._task:

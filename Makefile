@@ -1,0 +1,49 @@
+# `make up` starts everything, `make test` proves everything; both install what they need first.
+# ARGS="--listen 127.0.0.5" are flags for `chatmail up`; REQUIRE_ALL=1 makes a test that lacks its program a failure.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
+FAULTS = tests/faults
+
+.PHONY: up test check fmt lock test-faults bench clean
+
+up: $(VENV)/run.stamp
+	@exec $(BIN)/chatmail up $(ARGS)
+
+test: check
+	$(BIN)/pytest --ignore=$(FAULTS) $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy shared chatmail $(SERVICES)
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-faults: $(VENV)/dev.stamp
+	$(BIN)/pytest $(FAULTS) $(ARGS)
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench $(ARGS)
+
+# Needs uv. The locks name no package index: they are the same wherever packages are fetched from.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements.lock requirements.in
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade -o requirements-dev.lock -c requirements.lock requirements-dev.in
+
+# What was built, never what was stored: the data folder stays.
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment, once for running and once for testing; again when its lock changes.
+$(VENV)/run.stamp: requirements.lock chatmail/install.py
+	@$(PYTHON) chatmail/install.py $(VENV) $< && touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock chatmail/install.py
+	@$(PYTHON) chatmail/install.py $(VENV) $< && touch $@

@@ -1,0 +1,70 @@
+"""Starts the IMAP service."""
+
+import asyncio
+from functools import partial
+
+from imap.connection import Terms
+from imap.doorkeeper import Doorkeeper
+from imap.registry import Registry
+from imap.server import Server
+from imap.state import House
+from shared import log, settings
+from shared.listen.certificate import Certificate
+from shared.listen.limits import SourceLimits
+from shared.listen.listener import Listener
+from shared.listen.run import run, serve
+from shared.login import Login
+from shared.policy.accounts import Rules
+from shared.queue import bell, presence
+from shared.queue.logins import Logins
+from shared.settings import Settings
+from shared.storage.accounts import Accounts
+from shared.storage.database import Database, connect
+from shared.storage.mailboxes import Mailboxes
+from shared.storage.suite import read_certificate, read_login_key
+
+
+def main() -> None:
+    """Run until told to stop."""
+    log.configure("imap")
+    chosen = settings.read()
+    run(lambda stopping: _serve(chosen, stopping), chosen.workers)
+
+
+async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
+    database = await connect(chosen.database_url, "imap")
+    logins, registry = Logins(chosen.redis_url), Registry()
+    hearing = bell.Listener(chosen.redis_url, registry.ring, registry.look_all)
+    try:
+        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        terms = Terms(
+            store=Mailboxes(database, chosen.quota),
+            doorkeeper=partial(Doorkeeper, await _login(chosen, database, logins)),
+            house=House(chosen.comment, chosen.admin_contact),
+            hostname=chosen.hostname,
+            registry=registry,
+            tls=certificate.context(),
+            is_available=lambda: database.is_available,
+            is_bell_connected=lambda: hearing.is_connected,
+        )
+        listener = Listener(
+            Server(terms).doors(chosen.addresses, chosen.port_imap, chosen.port_imaps),
+            SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 20_000),
+            has_siblings=chosen.workers > 1,
+        )
+        announcing = presence.announce(chosen.redis_url, "imap", lambda: len(registry))
+        await serve(listener, stopping, certificate.watch(), hearing.listen(), announcing)
+    finally:
+        await hearing.close()
+        await logins.close()
+        await database.close()
+
+
+async def _login(chosen: Settings, database: Database, logins: Logins) -> Login:
+    rules = Rules(chosen.username_min, chosen.username_max, chosen.password_min, chosen.domains)
+    key = await read_login_key(database)
+    return Login(Accounts(database, chosen.registration), logins, key, rules)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""CLOSE (RFC 3501 §6.4.2) and UNSELECT (RFC 3691)."""
+
+from imap.state import Conversation
+from imap.wire.answer import Answer
+from imap.wire.command import Command
+
+
+async def run(talk: Conversation, command: Command) -> Answer:
+    r"""Leave the mailbox; CLOSE removes what carries \Deleted first, and tells nothing of it."""
+    command.arguments.end()
+    if command.name == b"CLOSE" and not talk.is_read_only:
+        deleted = talk.mailbox.deleted()
+        if deleted:
+            await talk.store.expunge(talk.mailbox.mailbox_id, deleted)
+            talk.touched(talk.mailbox.mailbox_id)
+    talk.deselect()
+    return Answer("OK", "Done")

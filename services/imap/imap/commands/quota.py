@@ -1,0 +1,28 @@
+"""GETQUOTAROOT and GETQUOTA (RFC 9208): one quota, of storage, for the whole account."""
+
+from imap.state import Conversation
+from imap.wire import utf7
+from imap.wire.answer import Answer, no
+from imap.wire.command import Command
+from imap.wire.encode import mailbox
+
+_UNIT = 1024  # octets; RFC 9208 §5.1 counts STORAGE in these
+
+
+async def run(talk: Conversation, command: Command) -> Answer:
+    """Answer what is used and what may be used; the root's name is empty."""
+    arguments = command.arguments
+    arguments.space()
+    name = arguments.astring()
+    arguments.end()
+    if command.name == b"GETQUOTAROOT":
+        box = utf7.decode(name)
+        if box not in await talk.store.names(talk.owner.account_id):
+            raise no("NONEXISTENT", "No such mailbox")
+        talk.output.write(b'* QUOTAROOT %b ""\r\n' % mailbox(box))
+    elif name:
+        raise no("NONEXISTENT", "No such quota root")
+    quota = await talk.store.quota(talk.owner.account_id)
+    numbers = (-(-quota.used // _UNIT), quota.limit // _UNIT)
+    talk.output.write(b'* QUOTA "" (STORAGE %d %d)\r\n' % numbers)
+    return Answer("OK", "Done")

@@ -1,0 +1,277 @@
+"""One client's connection: octets to the framer, frames to the session, answers to the socket.
+
+Strategy: an `asyncio.Protocol` and one task that lives as long as the connection and sleeps on one future. All that
+can happen (octets, a bell, the time, the end) leaves a mark and wakes the task, which alone decides what to say; so
+nothing is ever said in the middle of an answer. Reading stops while commands wait to be answered, and answering
+while the client does not read.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from imap.outlet import Outlet
+from imap.registry import Registry
+from imap.session import Session
+from imap.state import Conversation, CutOff, House, State
+from imap.store import Doorkeeper, Store
+from imap.wire.framer import AFTER_LOGIN, Framed, Framer, Signal, TooBig
+from shared import log
+from shared.listen.ticket import Ticket
+
+MAX_WAITING = 64 * 1024  # octets of commands not answered yet, beyond which nothing is read
+MAX_ANSWERS = 64 * 1024  # octets of answers that leave in one write
+HANDSHAKE_SECONDS = 10.0
+
+# Seconds, as seen every ROUND seconds.
+ROUND = 10.0
+LOGIN_SECONDS = 60.0
+SILENCE_SECONDS = 30 * 60.0  # RFC 3501 §5.4
+KEEPALIVE_SECONDS = 120.0  # Delta Chat gives an IDLE up after five minutes without a word
+LOOK_SECONDS = 60.0
+LOOK_SECONDS_WITHOUT_BELL = 10.0
+WRITE_SECONDS = 10 * 60.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What connections share; `doorkeeper` makes one for a connection's source."""
+
+    store: Store
+    doorkeeper: Callable[[str], Doorkeeper]
+    house: House
+    hostname: str
+    registry: Registry
+    tls: ssl.SSLContext | None
+    is_available: Callable[[], bool]
+    is_bell_connected: Callable[[], bool]
+
+
+class Connection(asyncio.Protocol):
+    """Fulfils `imap.registry.Listener`."""
+
+    __slots__ = (
+        "_ending",
+        "_framer",
+        "_is_reading",
+        "_is_rung",
+        "_kept_alive_at",
+        "_looked_at",
+        "_loop",
+        "_opened_at",
+        "_outlet",
+        "_session",
+        "_spoken_at",
+        "_talk",
+        "_task",
+        "_terms",
+        "_ticket",
+        "_timer",
+        "_transport",
+        "_waiter",
+    )
+
+    _outlet: Outlet
+    _session: Session
+    _talk: Conversation
+    _transport: asyncio.Transport
+
+    def __init__(self, terms: Terms, ticket: Ticket) -> None:
+        self._terms = terms
+        self._ticket = ticket
+        self._framer = Framer()
+        self._loop = asyncio.get_running_loop()
+        self._opened_at = self._spoken_at = self._looked_at = self._kept_alive_at = self._loop.time()
+        self._ending = ""  # why we close at the next command boundary
+        self._is_rung = False
+        self._is_reading = True
+        self._waiter: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet, or say at once that there is no service."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are of no class of asyncio's
+        self._outlet = Outlet(self._transport)
+        self._talk = self._conversation()
+        self._session = Session(self._talk, log.failure)
+        self._ticket.on_drain = self._drain
+        if not self._terms.is_available():
+            self._session.bye("[UNAVAILABLE] Temporary server problem, try again later")
+            self._outlet.flush()
+            self._transport.close()
+            return
+        self._session.greet(self._terms.hostname)
+        self._outlet.flush()
+        share = self._terms.registry.add(self)
+        self._timer = self._loop.call_later(ROUND * share, self._round)
+        self._task = self._loop.create_task(self._serve())
+
+    def data_received(self, data: bytes) -> None:
+        """Take octets; stop reading if too many commands wait."""
+        self._spoken_at = self._loop.time()
+        self._framer.feed(data)
+        if len(self._framer) > MAX_WAITING and self._waiter is None and self._is_reading:
+            self._is_reading = False
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Close; a client that has half closed waits for nothing."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        self._outlet.pause(self._loop.time())
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._outlet.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything; a command under way ends by itself."""
+        self._outlet.is_closed = True
+        self._outlet.resume()
+        self._terms.registry.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._ticket.close()
+        self._wake()
+
+    # What the bell and the clock tell
+
+    def ring(self, modseq: int) -> None:
+        """See `imap.registry.Listener`."""
+        self._talk.heard = max(self._talk.heard, modseq)
+        self._nudge()
+
+    def look(self) -> None:
+        """See `imap.registry.Listener`."""
+        self._talk.must_look = True
+        self._nudge()
+
+    def tick(self, now: float) -> None:
+        """Do what is due at this loop time."""
+        outlet, state = self._outlet, self._talk.state
+        if outlet.paused_at is not None and now - outlet.paused_at > WRITE_SECONDS:
+            self._transport.abort()
+        elif self._talk.account is None and now - self._opened_at > LOGIN_SECONDS:
+            self._end("Too slow to log in")
+        elif state is not State.IDLING and now - self._spoken_at > SILENCE_SECONDS:
+            self._end("Idle for too long")
+        if state is State.IDLING and now - self._kept_alive_at > KEEPALIVE_SECONDS - ROUND:
+            self._keep_alive(now)
+        pause = LOOK_SECONDS if self._terms.is_bell_connected() else LOOK_SECONDS_WITHOUT_BELL
+        if now - self._looked_at > pause - ROUND / 2:
+            self._looked_at = now
+            self.look()
+
+    def _round(self) -> None:
+        self._timer = self._loop.call_later(ROUND, self._round)
+        self.tick(self._loop.time())
+
+    def _keep_alive(self, now: float) -> None:
+        self._kept_alive_at = now
+        if self._waiter is not None and self._outlet.paused_at is None:
+            self._outlet.write(b"* OK Still here\r\n")
+            self._outlet.flush()
+
+    def _nudge(self) -> None:
+        if self._talk.state is State.IDLING and self._talk.is_stale:
+            self._is_rung = True
+            self._wake()
+
+    def _drain(self) -> None:
+        self._end("Server shutting down")
+
+    def _end(self, why: str) -> None:
+        self._ending = why
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The task
+
+    async def _serve(self) -> None:
+        try:
+            while self._talk.state is not State.LEFT and not self._outlet.is_closed:
+                await self._step()
+            self._outlet.flush()
+            self._transport.close()
+        except (CutOff, OSError):  # a failed handshake (SSLError is an OSError), or a literal that cannot be finished
+            self._transport.abort()
+        except Exception as error:
+            log.failure("imap_connection", error)
+            self._transport.abort()
+
+    async def _step(self) -> None:
+        """Do the next thing there is to do, or wait for one."""
+        if self._ending:
+            self._session.bye(self._ending)
+        elif framed := self._framer.next():
+            await self._act(framed)
+        elif self._is_rung:
+            self._is_rung = False
+            if self._talk.state is State.IDLING:
+                await self._session.look()
+        else:
+            await self._wait()
+
+    async def _act(self, framed: Framed) -> None:
+        if isinstance(framed, bytes):
+            await self._session.handle(framed)
+            if self._talk.account is not None and not self._ticket.is_released:
+                self._ticket.release()
+                self._framer.limit = AFTER_LOGIN
+        elif framed is Signal.CONTINUE:
+            self._outlet.write(b"+ Go on\r\n")
+        elif isinstance(framed, TooBig):
+            self._session.refuse(framed)
+        if self._talk.starts_tls:
+            await self._start_tls()
+        if self._outlet.size > MAX_ANSWERS or self._outlet.paused_at is not None:
+            await self._outlet.drain()
+
+    async def _wait(self) -> None:
+        self._outlet.flush()
+        if not self._is_reading:
+            self._is_reading = True
+            self._transport.resume_reading()
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _start_tls(self) -> None:
+        """Upgrade; what came in clear after STARTTLS was not said by whom we will know (RFC 3501 §11.1).
+
+        It is forgotten before the upgrade, not after: by then the client's first command under TLS may be here.
+        """
+        assert self._terms.tls is not None
+        self._outlet.flush()
+        self._framer.clear()
+        upgraded = await self._loop.start_tls(
+            self._transport, self, self._terms.tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+        )
+        self._transport = self._outlet.transport = cast(asyncio.Transport, upgraded)
+        self._talk.starts_tls, self._talk.is_tls = False, True
+
+    def _conversation(self) -> Conversation:
+        return Conversation(
+            store=self._terms.store,
+            doorkeeper=self._terms.doorkeeper(self._ticket.source),
+            output=self._outlet,
+            house=self._terms.house,
+            is_tls=self._transport.get_extra_info("sslcontext") is not None,
+            may_start_tls=self._terms.tls is not None,
+            watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
+            touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),
+        )

@@ -1,0 +1,68 @@
+"""Who listens for which mailbox, in this process.
+
+Strategy: a bell names a mailbox; what it wakes is found in one look-up. A bell may be lost, so losing it costs only
+time: connections also look by themselves.
+"""
+
+from typing import Protocol
+
+
+class Listener(Protocol):
+    """A connection, as the bell sees it."""
+
+    def ring(self, modseq: int) -> None:
+        """Hear that the watched mailbox has come to `modseq`."""
+
+    def look(self) -> None:
+        """Look, whatever was heard."""
+
+
+class Registry:
+    """The open connections and the mailboxes they watch."""
+
+    def __init__(self) -> None:
+        self._open: dict[Listener, int] = {}  # and the mailbox each watches, 0 for none
+        self._watching: dict[int, set[Listener]] = {}
+        self._seen = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, listener: Listener) -> float:
+        """Take in a connection; return its share (0 to 1) of any interval, so that rounds are spread over time."""
+        self._open[listener] = 0
+        self._seen += 1
+        return self._seen * 0.6180339887 % 1
+
+    def remove(self, listener: Listener) -> None:
+        """Forget a connection."""
+        self._unwatch(listener, self._open.pop(listener, 0))
+
+    def watch(self, listener: Listener, mailbox_id: int) -> None:
+        """From now on ring for this mailbox, and for no other."""
+        self._unwatch(listener, self._open.get(listener, 0))
+        self._open[listener] = mailbox_id
+        self._watching.setdefault(mailbox_id, set()).add(listener)
+
+    def ring(self, mailbox_id: int, modseq: int) -> None:
+        """Pass on a bell."""
+        for listener in tuple(self._watching.get(mailbox_id, ())):
+            listener.ring(modseq)
+
+    def touched(self, mailbox_id: int, by: Listener) -> None:
+        """One connection has changed a mailbox: let the others that watch it look."""
+        for listener in tuple(self._watching.get(mailbox_id, ())):
+            if listener is not by:
+                listener.look()
+
+    def look_all(self) -> None:
+        """Bells may have been missed."""
+        for listener in tuple(self._open):
+            listener.look()
+
+    def _unwatch(self, listener: Listener, mailbox_id: int) -> None:
+        watching = self._watching.get(mailbox_id)
+        if watching is not None:
+            watching.discard(listener)
+            if not watching:
+                del self._watching[mailbox_id]

@@ -1,0 +1,134 @@
+"""One client's conversation: a framed command in, its answer out.
+
+Strategy: the session speaks every tagged response, in one place, and turns what goes wrong into one: a fault says
+its own answer, a store that is away is never the client's fault, and whatever else is raised is a mistake of ours
+that is reported and told without a word of it. It is `async` but waits only on the store and the output it was
+given, so it plays without sockets, clock or loop of its own.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from imap.commands import COMMANDS, authenticate, idle, login
+from imap.commands.look import look
+from imap.state import QUIET, WELCOME, Conversation, CutOff, Gone, State
+from imap.store import Unavailable
+from imap.wire import command
+from imap.wire.answer import Answer, Fault, bad
+from imap.wire.command import Command
+from imap.wire.framer import TooBig
+
+MAX_BAD_BEFORE_LOGIN = 3
+MAX_BAD = 20  # in a row
+
+# Never with the word "authentication": the client would tell its user that the password is wrong (design §4.5).
+_UNAVAILABLE = Answer("NO", "Temporary server problem, try again later", "UNAVAILABLE")
+_OUR_MISTAKE = Answer("NO", "Internal server problem", "SERVERBUG")
+_GONE = "Mailbox is gone"
+
+Report = Callable[[str, BaseException], None]
+
+
+class Session:
+    """Drives a Conversation; `report` takes our own mistakes."""
+
+    __slots__ = ("_bad", "_report", "talk")
+
+    def __init__(self, talk: Conversation, report: Report) -> None:
+        self.talk = talk
+        self._report = report
+        self._bad = 0
+
+    def greet(self, hostname: str) -> None:
+        """Say who we are and what we offer (RFC 3501 §7.1.1)."""
+        self.talk.output.write(b"* OK [CAPABILITY %b] %b ready\r\n" % (self.talk.capabilities(), hostname.encode()))
+
+    def bye(self, text: str) -> None:
+        """End the conversation from our side."""
+        self.talk.output.write(f"* BYE {text}\r\n".encode("ascii"))
+        self.talk.state = State.LEFT
+
+    def refuse(self, too_big: TooBig) -> None:
+        """Answer a command over the limit; end if what follows could be its rest (RFC 7888 §4)."""
+        self._speak(command.tag_of(too_big.head), Answer("BAD", "Command too long"))
+        if too_big.is_fatal and self.talk.state is not State.LEFT:
+            self.bye("[TOOBIG] Command too long")
+
+    async def handle(self, frame: bytes) -> None:
+        """Answer one framed command, or one line of IDLE or AUTHENTICATE; raise CutOff if the connection must end."""
+        if self.talk.state is State.IDLING or self.talk.state is State.AUTHENTICATING:
+            answer = await self._guarded(self._go_on(frame))
+            await self.look()
+            self._speak(self.talk.tag, answer)
+            return
+        try:
+            opened = command.read(frame)
+        except Fault as fault:
+            self._speak(command.tag_of(frame), fault.answer)
+            return
+        answer = await self._guarded(self._run(opened))
+        if opened.name not in QUIET:
+            await self.look()
+        self._speak(opened.tag, answer)
+
+    async def look(self) -> None:
+        """Tell what has happened in the mailbox, if anything may have; a store that is away is asked another time."""
+        if not self.talk.is_stale:
+            return
+        try:
+            await look(self.talk)
+        except Unavailable:
+            pass
+        except Gone:
+            self.bye(_GONE)
+        except Exception as error:
+            self._report("imap_look", error)
+            self.talk.must_look, self.talk.heard = False, 0
+
+    async def _run(self, opened: Command) -> Answer | None:
+        run = COMMANDS.get(opened.name)
+        if run is None:
+            raise bad("Unknown command")
+        if self.talk.state not in WELCOME[opened.name]:
+            raise bad("Not now")
+        return await run(self.talk, opened)
+
+    async def _go_on(self, line: bytes) -> Answer:
+        if self.talk.state is State.IDLING:
+            return idle.done(self.talk, line)
+        return await authenticate.go_on(self.talk, line)
+
+    async def _guarded(self, work: Coroutine[Any, Any, Answer | None]) -> Answer | None:
+        try:
+            return await work
+        except Fault as fault:
+            return fault.answer
+        except Unavailable:
+            return _UNAVAILABLE
+        except Gone:
+            self.bye(_GONE)
+            return None
+        except CutOff:
+            raise
+        except Exception as error:
+            self._report("imap_command", error)
+            return _OUR_MISTAKE
+
+    def _speak(self, tag: bytes, answer: Answer | None) -> None:
+        if answer is None or (self.talk.state is State.LEFT and answer.word != "OK"):
+            return
+        self.talk.output.write(answer.line(tag))
+        self._count(answer)
+
+    def _count(self, answer: Answer) -> None:
+        is_stranger = self.talk.account is None
+        if answer.word == "BAD":
+            self._bad += 1
+        elif not is_stranger:
+            self._bad = 0
+        if self.talk.state is State.LEFT:
+            return
+        if self._bad >= (MAX_BAD_BEFORE_LOGIN if is_stranger else MAX_BAD):
+            self.bye("Too many bad commands")
+        elif is_stranger and self.talk.failed_logins >= login.MAX_FAILURES:
+            self.bye("Too many failed logins")

@@ -1,0 +1,140 @@
+"""How far a conversation has come, and which command is welcome when (RFC 3501 §3).
+
+Strategy: the states and the table of commands are data. `Conversation` is all that a command may look at and
+change; it is small, since ten thousand of them wait in one process.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from imap.store import Account, Doorkeeper, Output, Store
+from imap.view import View
+
+
+class State(Enum):
+    """RFC 3501 §3, and IDLE (RFC 2177) and a begun AUTHENTICATE, in which only their own end is understood."""
+
+    STRANGER = "not authenticated"
+    AUTHENTICATING = "sending credentials"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    IDLING = "idling"
+    LEFT = "logout"
+
+
+_ANY = frozenset({State.STRANGER, State.AUTHENTICATED, State.SELECTED})
+_STRANGER = frozenset({State.STRANGER})
+_KNOWN = frozenset({State.AUTHENTICATED, State.SELECTED})
+_SELECTED = frozenset({State.SELECTED})
+
+WELCOME: dict[bytes, frozenset[State]] = {
+    b"CAPABILITY": _ANY,
+    b"ID": _ANY,
+    b"LOGOUT": _ANY,
+    b"NOOP": _ANY,
+    b"AUTHENTICATE": _STRANGER,
+    b"LOGIN": _STRANGER,
+    b"STARTTLS": _STRANGER,
+    b"EXAMINE": _KNOWN,
+    b"GETMETADATA": _KNOWN,
+    b"GETQUOTA": _KNOWN,
+    b"GETQUOTAROOT": _KNOWN,
+    b"IDLE": _KNOWN,
+    b"LIST": _KNOWN,
+    b"LSUB": _KNOWN,
+    b"SELECT": _KNOWN,
+    b"SETMETADATA": _KNOWN,
+    b"STATUS": _KNOWN,
+    b"CHECK": _SELECTED,
+    b"CLOSE": _SELECTED,
+    b"EXPUNGE": _SELECTED,
+    b"FETCH": _SELECTED,
+    b"SEARCH": _SELECTED,
+    b"STORE": _SELECTED,
+    b"UID EXPUNGE": _SELECTED,
+    b"UID FETCH": _SELECTED,
+    b"UID SEARCH": _SELECTED,
+    b"UID STORE": _SELECTED,
+    b"UNSELECT": _SELECTED,
+}
+
+# RFC 3501 §5.5 and §7.4.1: no EXPUNGE while these run, so nothing is told at their end.
+QUIET = frozenset({b"FETCH", b"STORE", b"SEARCH"})
+
+_ALWAYS = b"IMAP4rev1 LITERAL- ID XCHATMAIL"
+_AFTER_LOGIN = b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the operator says about the server."""
+
+    comment: str = ""
+    admin: str = ""
+
+
+class CutOff(Exception):
+    """What was begun cannot be finished; the connection must end without another octet."""
+
+
+class Gone(Exception):
+    """The selected mailbox is no more."""
+
+
+def _nobody(_mailbox_id: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One client's standing; `heard` is the newest modseq that a bell told, `must_look` that a look is due anyway."""
+
+    store: Store
+    doorkeeper: Doorkeeper
+    output: Output
+    house: House
+    is_tls: bool
+    may_start_tls: bool = False
+    state: State = State.STRANGER
+    account: Account | None = None
+    view: View | None = None
+    is_read_only: bool = False
+    tag: bytes = b""  # of the command that IDLE or AUTHENTICATE waits to finish
+    failed_logins: int = 0
+    heard: int = 0
+    must_look: bool = False
+    starts_tls: bool = False  # the connection is to be upgraded now
+    watched: int = 0  # the mailbox for which bells are heard: the one selected last
+    watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
+    touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
+
+    @property
+    def mailbox(self) -> View:
+        """The selected mailbox; only for commands that are welcome in SELECTED alone."""
+        assert self.view is not None
+        return self.view
+
+    @property
+    def owner(self) -> Account:
+        """Who has logged in; only for commands that are welcome after login."""
+        assert self.account is not None
+        return self.account
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the selected mailbox may hold news."""
+        return self.view is not None and (self.must_look or self.heard > self.view.modseq)
+
+    def deselect(self) -> None:
+        """Leave the mailbox, if one is selected."""
+        self.view = None
+        self.state = State.AUTHENTICATED
+
+    def capabilities(self) -> bytes:
+        """Return what is offered in this state (RFC 3501 §7.2.1), without a final line end."""
+        if self.account is not None:
+            return _ALWAYS + _AFTER_LOGIN
+        if self.is_tls:
+            return _ALWAYS + b" SASL-IR AUTH=PLAIN"
+        return _ALWAYS + (b" STARTTLS" if self.may_start_tls else b"") + b" LOGINDISABLED"

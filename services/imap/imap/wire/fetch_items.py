@@ -1,0 +1,100 @@
+"""FETCH data items (RFC 3501 §6.4.5) as a plan.
+
+Strategy: what a client asks is read once into a `Plan` that also says what the store must bring. Clients ask the
+same few things for ever, so plans are remembered by the octets they were read from.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from imap.wire import section
+from imap.wire.answer import bad, no
+from imap.wire.grammar import Scanner
+from imap.wire.section import Section
+
+MAX_ITEMS = 32
+
+_NUMBERS = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID"}
+_MACROS = {
+    b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
+    b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),
+}
+_OLD_NAMES = {  # RFC 3501 §6.4.5: functionally equivalent, but for the name in the answer
+    b"RFC822": (Section(label=b"RFC822"), True),
+    b"RFC822.HEADER": (Section(b"HEADER", label=b"RFC822.HEADER"), False),
+    b"RFC822.TEXT": (Section(b"TEXT", label=b"RFC822.TEXT"), True),
+}
+_STRUCTURE = {b"BODY", b"BODYSTRUCTURE", b"FULL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to answer for each message, `names` first, then `sections`; and what the store must bring for it."""
+
+    names: tuple[bytes, ...]
+    sections: tuple[Section, ...]
+    sets_seen: bool
+    needs_header: bool
+    needs_body: bool
+    needs_store: bool  # more is asked than a view knows
+    names_and_flags: tuple[bytes, ...]  # for messages whose flags change because they are read
+
+
+def _plan(names: tuple[bytes, ...], sections: tuple[Section, ...], *, sets_seen: bool) -> Plan:
+    return Plan(
+        names,
+        sections,
+        sets_seen,
+        needs_header=b"ENVELOPE" in names or any(part.needs_header for part in sections),
+        needs_body=any(part.is_span and part.text != b"HEADER" for part in sections),
+        needs_store=bool(sections) or not {b"UID", b"FLAGS"}.issuperset(names),
+        names_and_flags=tuple(dict.fromkeys((*names, b"FLAGS"))),
+    )
+
+
+@lru_cache(maxsize=256)
+def read(text: bytes, *, is_uid: bool = False) -> Plan:
+    """Read the items of a FETCH, `text` being all after the sequence set with the final CRLF.
+
+    The UID is always answered to UID FETCH (RFC 3501 §6.4.8).
+    """
+    if len(text) > 8192:
+        raise bad("Too many items")
+    scanner = Scanner(text)
+    names: dict[bytes, None] = {}
+    if is_uid:
+        names[b"UID"] = None
+    sections: dict[Section, None] = {}
+    sets_seen = False
+    is_list = scanner.takes(b"(")
+    while True:
+        sets_seen |= _item(scanner, names, sections, may_be_macro=not is_list)
+        if not is_list or scanner.takes(b")"):
+            break
+        scanner.space()
+        if len(names) + len(sections) > MAX_ITEMS:
+            raise bad("Too many items")
+    scanner.end()
+    return _plan(tuple(names), tuple(sections), sets_seen=sets_seen)
+
+
+def _item(scanner: Scanner, names: dict[bytes, None], sections: dict[Section, None], *, may_be_macro: bool) -> bool:
+    """Read one item into `names` or `sections`; return whether fetching it marks the message as seen."""
+    for prefix, is_peek in ((b"BODY.PEEK[", True), (b"BODY[", False)):
+        if scanner.takes_word(prefix):
+            sections[section.read(scanner)] = None
+            return not is_peek
+    word = scanner.keyword()
+    if word in _NUMBERS:
+        names[word] = None
+        return False
+    if word in _OLD_NAMES:
+        part, sets_seen = _OLD_NAMES[word]
+        sections[part] = None
+        return sets_seen
+    if may_be_macro and word in _MACROS:
+        names.update(dict.fromkeys(_MACROS[word]))
+        return False
+    if word in _STRUCTURE:
+        raise no("CANNOT", "MIME structure is not served: fetch the whole message")
+    raise bad("Unknown FETCH item")

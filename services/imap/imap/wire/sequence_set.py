@@ -1,0 +1,68 @@
+"""Sets of message numbers and UIDs (RFC 3501 §9, sequence-set).
+
+Strategy: a set is kept as written and resolved against the largest number there is into ascending ranges that
+do not overlap. So its cost is in what the client wrote and in what the mailbox holds, never in the numbers:
+`1:4294967295` is one range.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from imap.wire.answer import bad
+
+_STAR = 0  # no message has number 0, so it may stand for `*`
+_MAX = 0xFFFFFFFF
+_ITEM = rb"(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?"
+_FORM = re.compile(_ITEM + rb"(?:," + _ITEM + rb")*")
+
+Range = tuple[int, int]
+
+
+class SequenceSet:
+    """A set as the client wrote it."""
+
+    __slots__ = ("_written",)
+
+    def __init__(self, written: Sequence[Range]) -> None:
+        self._written = written
+
+    @classmethod
+    def parse(cls, text: bytes) -> "SequenceSet":
+        """Read a set, or raise a BAD fault."""
+        if not _FORM.fullmatch(text):
+            raise bad("Invalid sequence set")
+        written = [_read(part) for part in text.split(b",")]
+        if max(map(max, written)) > _MAX:
+            raise bad("Invalid sequence set")
+        return cls(written)
+
+    def ranges(self, largest: int) -> list[Range]:
+        """Return ascending, disjoint ranges, both ends included; `*` stands for `largest` (0: an empty mailbox)."""
+        resolved = sorted(_ordered(low or largest, high or largest) for low, high in self._written)
+        merged = [resolved[0]]
+        for low, high in resolved[1:]:
+            if low <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+            else:
+                merged.append((low, high))
+        return merged
+
+
+def contains(ranges: Sequence[Range], number: int) -> bool:
+    """Say whether `number` lies in one of the ranges of `SequenceSet.ranges`."""
+    at = bisect_right(ranges, (number, _MAX)) - 1
+    return at >= 0 and number <= ranges[at][1]
+
+
+def _read(part: bytes) -> Range:
+    low, colon, high = part.partition(b":")
+    return _number(low), _number(high if colon else low)
+
+
+def _number(text: bytes) -> int:
+    return _STAR if text == b"*" else int(text)
+
+
+def _ordered(low: int, high: int) -> Range:
+    return (low, high) if low <= high else (high, low)

@@ -1,0 +1,58 @@
+"""Mailbox names in modified UTF-7 (RFC 3501 §5.1.3).
+
+Strategy: a name is accepted only in its one canonical spelling, so that two spellings never name two boxes.
+"""
+
+import base64
+import binascii
+
+from imap.wire.answer import no
+
+MAX_NAME = 1000  # octets as sent
+
+
+def decode(name: bytes) -> str:
+    """Return the name as text, INBOX folded (§5.1); raise a NO fault if it is spelt in any other than the one way."""
+    try:
+        text = "".join(_decoded(name)) if len(name) <= MAX_NAME else ""
+    except (ValueError, binascii.Error):
+        text = ""
+    if encode(text) != name:
+        raise no("CANNOT", "Invalid mailbox name")
+    return "INBOX" if text.upper() == "INBOX" else text
+
+
+def encode(name: str) -> bytes:
+    """Return the name as it goes on the wire, not yet quoted."""
+    parts: list[bytes] = []
+    shifted = ""
+    for letter in name:
+        if " " <= letter <= "~":
+            parts += [_shift(shifted), b"&-" if letter == "&" else letter.encode("ascii")]
+            shifted = ""
+        else:
+            shifted += letter
+    return b"".join([*parts, _shift(shifted)])
+
+
+def _decoded(name: bytes) -> list[str]:
+    head, *rest = name.decode("ascii").split("&")
+    parts = [head]
+    for run in rest:
+        code, minus, plain = run.partition("-")
+        if not minus:
+            raise ValueError("unended shift")
+        parts += [_unshift(code) if code else "&", plain]
+    return parts
+
+
+def _shift(text: str) -> bytes:
+    if not text:
+        return b""
+    code = base64.b64encode(text.encode("utf-16-be")).rstrip(b"=").replace(b"/", b",")
+    return b"&" + code + b"-"
+
+
+def _unshift(code: str) -> str:
+    padded = code.replace(",", "/") + "=" * (-len(code) % 4)
+    return base64.b64decode(padded, validate=True).decode("utf-16-be")

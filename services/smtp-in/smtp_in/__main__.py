@@ -1,0 +1,58 @@
+"""`python -m smtp_in`: mail from other servers."""
+
+import asyncio
+import ssl
+
+from shared import log, settings
+from shared.address import parse_own_domain
+from shared.listen.certificate import Certificate
+from shared.listen.disk import Disk
+from shared.listen.limits import SourceLimits
+from shared.listen.listener import Listener
+from shared.listen.run import run, serve
+from shared.settings import Settings
+from shared.smtp.handler import Terms
+from shared.storage.database import connect
+from shared.storage.recipients import Recipients
+from shared.storage.suite import read_certificate
+from smtp_in.handler import Desk
+from smtp_in.server import doors
+
+# Long enough to catch a client that talks before it is greeted, too short for an honest one to notice.
+GREETING_DELAY = 0.1
+
+
+def main() -> None:
+    """Run until told to stop."""
+    log.configure("smtp-in")
+    chosen = settings.read()
+    run(lambda stopping: _serve(chosen, stopping), chosen.workers)
+
+
+async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
+    database = await connect(chosen.database_url, "smtp-in")
+    try:
+        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        disk = Disk(chosen.data, chosen.min_free_disk)
+        desk = Desk(Recipients(database.read, chosen.quota), database, disk, chosen.domains)
+        limits = SourceLimits(chosen.source_rate or 20, chosen.source_connections or 10, chosen.max_connections or 1000)
+        terms = Terms(
+            parse_own_domain(chosen.hostname),
+            chosen.max_message_size,
+            has_auth=False,
+            greeting_delay=GREETING_DELAY,
+            folder=chosen.data,
+        )
+        tls = certificate.context(minimum=ssl.TLSVersion.TLSv1_2)  # other mail servers lag behind clients
+        listener = Listener(
+            doors(desk, terms, tls, chosen.addresses, chosen.port_smtp, lambda: limits.is_crowded),
+            limits,
+            has_siblings=chosen.workers > 1,
+        )
+        await serve(listener, stopping, certificate.watch(), disk.watch())
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What every connection of the service shares, written from the handler's side."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.address import Address
+from shared.delivery import Delivered, Full, Gone, Incoming
+from shared.login import LoggedIn
+from shared.storage.recipients import Recipient
+
+LARGE = 256 * 1024  # octets; beyond this a message is read and judged on a thread (design §4.9)
+LARGE_AT_ONCE = 2
+
+
+class Login(Protocol):
+    """`shared.login.Login`."""
+
+    async def authenticate(self, name: str, password: str, source: str) -> LoggedIn:
+        """Return who this is; raise BadCredentials, TooOften or Unavailable."""
+
+
+class Recipients(Protocol):
+    """`shared.storage.recipients.Recipients`."""
+
+    async def find(self, addresses: Sequence[Address]) -> list[Recipient | None]:
+        """Return the mailbox of each address, or None; raise Unavailable."""
+
+
+class Pace(Protocol):
+    """`shared.queue.pace.Pace`."""
+
+    async def may_send(self, account_id: int) -> bool:
+        """Count one message, and tell whether it may go."""
+
+
+class Delivery(Protocol):
+    """`shared.delivery.Delivery`."""
+
+    async def deliver(self, incoming: Incoming) -> Delivered | Full | Gone:
+        """Deliver to all or none; raise Unavailable or NoSpace."""
+
+
+class Database(Protocol):
+    """`shared.storage.database.Database`."""
+
+    @property
+    def is_available(self) -> bool:
+        """Postgres can be asked."""
+
+
+class Disk(Protocol):
+    """`shared.listen.disk.Disk`."""
+
+    @property
+    def is_low(self) -> bool:
+        """There is no room for more mail."""
+
+
+class LoginTicket(Protocol):
+    """`shared.listen.ticket.Ticket`, as login needs it."""
+
+    source: str
+
+    def release(self) -> None:
+        """Count no longer against the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The rooms a handler asks; `domains` are ours, `storing` keeps what is being committed alive."""
+
+    login: Login
+    recipients: Recipients
+    pace: Pace
+    delivery: Delivery
+    database: Database
+    disk: Disk
+    domains: frozenset[str]
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
+    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(LARGE_AT_ONCE, "large"))
+    storing: set[asyncio.Future[Delivered | Full | Gone]] = field(default_factory=set)

@@ -1,0 +1,90 @@
+"""How much one source may take: connections a second, connections at once, and a total for all.
+
+Strategy: a source is a keyed hash of its IPv4 address or IPv6 /64 (one customer, RFC 6177), with a key that
+lives and dies with the process, so that nothing here can be turned back into an address. A connection counts
+against its source until `Ticket.release`, which a service calls after login: phones behind one NAT share an
+address, and those who have proved who they are need no such limit. It counts against the total until
+`Ticket.close`. Figures are those of one process: with several workers each has its own.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+from secrets import token_bytes
+
+from shared.listen.ticket import Ticket
+
+MAX_SOURCES = 65_536  # the least recently seen source is forgotten beyond this; about 15 MB
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    seen: float
+    connections: int = 0
+
+
+class SourceLimits:
+    """Admits connections: `per_second` and `connections` for one source, `total` for all together."""
+
+    def __init__(
+        self, per_second: int, connections: int, total: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._per_second = per_second
+        self._connections = connections
+        self._total = total
+        self._clock = clock
+        self._key = token_bytes(16)
+        self._sources: OrderedDict[str, _Bucket] = OrderedDict()
+        self.tickets: set[Ticket] = set()  # of the connections that are open now
+        self.on_empty: Callable[[], None] = lambda: None  # called when the last of them is gone
+
+    @property
+    def is_crowded(self) -> bool:
+        """Three quarters of all places are taken: who dawdles may be shown out sooner."""
+        return len(self.tickets) > self._total * 3 // 4
+
+    def admit(self, address: str) -> Ticket | None:
+        """Return a ticket for a connection from this IP address, or None if it is one too many."""
+        source = self.source(address)
+        bucket = self._bucket(source)
+        if bucket.tokens < 1 or bucket.connections >= self._connections or len(self.tickets) >= self._total:
+            return None
+        bucket.tokens -= 1
+        bucket.connections += 1
+        ticket = Ticket(source, on_release=lambda: _release(bucket), on_close=self._forget)
+        self.tickets.add(ticket)
+        return ticket
+
+    def source(self, address: str) -> str:
+        """Return the keyed hash that stands for this IP address, or for its /64."""
+        return blake2b(_network(address), key=self._key, digest_size=16).hexdigest()
+
+    def _bucket(self, source: str) -> _Bucket:
+        now = self._clock()
+        bucket = self._sources.pop(source, None) or _Bucket(self._per_second, now)
+        bucket.tokens = min(self._per_second, bucket.tokens + (now - bucket.seen) * self._per_second)
+        bucket.seen = now
+        self._sources[source] = bucket
+        if len(self._sources) > MAX_SOURCES:
+            self._sources.popitem(last=False)
+        return bucket
+
+    def _forget(self, ticket: Ticket) -> None:
+        self.tickets.discard(ticket)
+        if not self.tickets:
+            self.on_empty()
+
+
+def _release(bucket: _Bucket) -> None:
+    bucket.connections -= 1
+
+
+def _network(address: str) -> bytes:
+    ip = ip_address(address.partition("%")[0])
+    if not isinstance(ip, IPv6Address):
+        return ip.packed
+    return ip.ipv4_mapped.packed if ip.ipv4_mapped else ip.packed[:8]

@@ -1,0 +1,118 @@
+"""How a service's process lives: uvloop, workers, an orderly end.
+
+Strategy: one worker runs in this process. Several are forked before any loop exists, and the parent only
+waits: the workers hold the reading end of a pipe whose writing end is the parent's, so that they stop both
+when the parent is told to and when it dies. A worker that ends unasked ends them all, with a status other than
+zero: restarting is the work of whoever started the service.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+
+import uvloop
+
+from shared import log
+from shared.listen.listener import Listener
+
+DRAIN_SECONDS = 20.0  # a message being received may still be stored and answered
+
+ServiceMain = Callable[[asyncio.Event], Coroutine[object, object, None]]
+
+
+def run(service_main: ServiceMain, workers: int = 1) -> None:
+    """Run `service_main(stopping)` until it returns; `stopping` is set when SIGTERM or SIGINT arrives.
+
+    Ends the program: with a line on standard error and status 1 when the operating system refuses something
+    (a port taken), with status 1 after any other error.
+    """
+    if workers > 1:
+        raise SystemExit(_run_workers(service_main, workers))
+    _run_here(service_main, None)
+
+
+async def serve(listener: Listener, stopping: asyncio.Event, *background: Awaitable[None]) -> None:
+    """Open the listener, run `background` beside it, and drain when `stopping` is set."""
+    tasks = [asyncio.ensure_future(work) for work in background]
+    await listener.open()
+    log.event("ready", ports=",".join(map(str, listener.ports)))
+    gc.collect()
+    gc.freeze()  # what exists by now stays; later collections need not walk it
+    await stopping.wait()
+    log.event("stopping")
+    await listener.drain(DRAIN_SECONDS)
+    for task in tasks:
+        task.cancel()
+
+
+def _run_here(service_main: ServiceMain, parent: int | None) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        log.quiet_loop(loop)
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        if parent is not None:
+            loop.add_reader(parent, _parent_is_gone, loop, parent, stopping)
+        await service_main(stopping)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(main())
+        except OSError as error:  # its text is the operating system's: an address of ours, a file of ours
+            raise SystemExit(f"{error.strerror or error}") from None
+        except Exception as error:
+            log.failure("service_failed", error)
+            raise SystemExit(1) from None
+
+
+def _parent_is_gone(loop: asyncio.AbstractEventLoop, parent: int, stopping: asyncio.Event) -> None:
+    loop.remove_reader(parent)
+    stopping.set()
+
+
+def _run_workers(service_main: ServiceMain, workers: int) -> int:
+    reading, writing = os.pipe()
+    children = {_fork(service_main, reading, writing) for _ in range(workers)}
+    os.close(reading)
+    is_asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal is_asked, writing
+        is_asked = True
+        if writing >= 0:
+            os.close(writing)
+            writing = -1
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    worst = 0
+    while children:
+        child, status = os.wait()
+        children.discard(child)
+        worst = max(worst, abs(os.waitstatus_to_exitcode(status)))
+        if not is_asked:
+            log.event("worker_ended", status=os.waitstatus_to_exitcode(status))
+            worst = max(worst, 1)
+            stop()
+    return worst
+
+
+def _fork(service_main: ServiceMain, reading: int, writing: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    os.close(writing)
+    status = 1
+    try:
+        _run_here(service_main, reading)
+        status = 0
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr, flush=True)
+        status = 1
+    finally:
+        os._exit(status)

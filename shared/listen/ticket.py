@@ -1,0 +1,44 @@
+"""What an admitted connection carries with it."""
+
+from collections.abc import Callable
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+class Ticket:
+    """One admitted connection.
+
+    `source` is a keyed hash of where it comes from: for counting, never for logs. A protocol sets `on_drain` to
+    learn that the service is about to stop, and calls `close` when its connection is lost.
+    """
+
+    __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_drain", "source")
+
+    def __init__(
+        self,
+        source: str,
+        on_release: Callable[[], None] = _nothing,
+        on_close: Callable[["Ticket"], None] = _nothing,
+    ) -> None:
+        self.source = source
+        self.on_drain: Callable[[], None] = _nothing
+        self.is_released = False
+        self.is_closed = False
+        self._on_release = on_release
+        self._on_close = on_close
+
+    def release(self) -> None:
+        """Count no longer against the source: its user has logged in."""
+        if not self.is_released:
+            self.is_released = True
+            self._on_release()
+
+    def close(self) -> None:
+        """Count no longer at all; the connection is gone."""
+        self.release()
+        if not self.is_closed:
+            self.is_closed = True
+            self.on_drain = _nothing
+            self._on_close(self)

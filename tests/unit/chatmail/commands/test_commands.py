@@ -1,0 +1,137 @@
+"""The operator's commands against a real database, as a shell sees them."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatmail import __main__ as command
+
+DOMAIN = "[127.0.0.1]"
+
+
+@dataclass
+class Shell:
+    """Calls the command as the launcher does, in this process: a new one each would take the test's time tenfold."""
+
+    environment: Mapping[str, str]
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def run(self, *words: str, given: str = "") -> tuple[object, str, str]:
+        with self.monkeypatch.context() as patch:
+            patch.setattr("sys.argv", ["chatmail", *words])
+            patch.setattr("sys.stdin", io.StringIO(given))
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                command.main()
+        return end.value.code, *self.capsys.readouterr()
+
+    def json(self, *words: str, given: str = "") -> Any:
+        status, out, err = self.run(*words, "--json", given=given)
+        assert status == 0, err
+        return json.loads(out)
+
+    def refused(self, *words: str, given: str = "") -> str:
+        status, out, err = self.run(*words, given=given)
+        assert (status, out) == (1, "")
+        return err.removeprefix("chatmail: ").strip()
+
+
+@pytest.fixture
+def shell(database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    settings = {"MADDY_DATABASE_URL": database_urls["operator"], "MADDY_DOMAIN": DOMAIN}
+    return Shell(settings, monkeypatch, capsys)
+
+
+def test_an_account_from_birth_to_death(shell: Shell) -> None:
+    made = shell.json("accounts", "create", "alice1234")
+    assert made["address"] == f"alice1234@{DOMAIN}"
+    assert len(made["password"]) == 22
+    assert "exists" in shell.refused("accounts", "create", "alice1234")
+    assert shell.json("accounts", "show", "alice1234")["messages"] == 0
+    assert shell.json("accounts", "password", "alice1234")["password"] != made["password"]
+    assert shell.json("accounts", "delete", "alice1234")["deleted"] is True
+    assert "no account" in shell.refused("accounts", "show", "alice1234")
+    assert [row["reason"] for row in shell.json("accounts", "list", "--barred")] == ["deleted"]
+    assert "neither" not in str(shell.json("accounts", "unban", "alice1234"))
+    shell.json("accounts", "create", "alice1234")
+    shell.json("accounts", "ban", "alice1234")
+    assert "is banned" in shell.refused("accounts", "create", "alice1234")
+
+
+def test_names_are_made_up_and_official_ones_are_the_operators(shell: Shell) -> None:
+    assert len(shell.json("accounts", "create")["address"]) == len(f"xxxxxxxxx@{DOMAIN}")
+    assert shell.json("accounts", "create", "postmaster")["address"] == f"postmaster@{DOMAIN}"
+
+
+def test_a_given_password_is_used_and_not_shown(shell: Shell) -> None:
+    assert shell.json("accounts", "create", "carol1234", "--password-stdin", given="a good password\n") == {
+        "address": f"carol1234@{DOMAIN}"
+    }
+    assert "password is too short" in shell.refused(
+        "accounts", "password", "carol1234", "--password-stdin", given="a\n"
+    )
+
+
+def test_banning_and_unbanning(shell: Shell) -> None:
+    shell.json("accounts", "ban", "mallory99")
+    assert f"mallory99@{DOMAIN}" in {row["address"] for row in shell.json("accounts", "list", "--barred")}
+    shell.json("accounts", "unban", "mallory99")
+    assert "neither banned nor deleted" in shell.refused("accounts", "unban", "mallory99")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("accounts", "create", "no such name"), "is not an address"),
+        (("accounts", "create", "someone12@example.org"), "not served here"),
+        (("accounts", "create", "short"), "too short"),
+        (("accounts", "show", "nobody123"), "there is no account"),
+        (("accounts", "delete", "nobody123"), "there is no account"),
+        (("accounts", "password", "nobody123"), "there is no account"),
+        (("tokens", "delete", "none"), "there is no such token"),
+    ],
+)
+def test_what_cannot_be_done_is_said(shell: Shell, words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in shell.refused(*words)
+
+
+def test_a_refusal_is_json_for_programs(shell: Shell) -> None:
+    status, out, _ = shell.run("accounts", "show", "nobody123", "--json")
+    assert status == 1
+    assert "no account" in json.loads(out)["error"]
+
+
+def test_registration_and_tokens(shell: Shell) -> None:
+    assert shell.json("registration", "status") == {"registration": "open"}
+    for mode in ("token", "closed", "open"):
+        shell.json("registration", mode)
+        assert shell.json("registration", "status") == {"registration": mode}
+    token = shell.json("tokens", "create", "--uses", "3", "--days", "2", "--note", "friends")["token"]
+    (row,) = shell.json("tokens", "list")
+    assert (row["token"], row["uses"], row["note"]) == (token, 3, "friends")
+    shell.json("tokens", "delete", token)
+    assert shell.json("tokens", "list") == []
+
+
+def test_status_counts(shell: Shell) -> None:
+    before = shell.json("status")
+    shell.json("accounts", "create")
+    after = shell.json("status")
+    assert after["accounts"] == before["accounts"] + 1
+    assert {"domain", "registration", "messages", "bytes", "connections"} <= set(after)
+
+
+def test_no_suite_is_a_sentence(shell: Shell, tmp_path: Path) -> None:
+    assert "no suite runs" in shell.refused("status", "--data", str(tmp_path))
+
+
+def test_a_database_that_does_not_answer_is_a_sentence(shell: Shell, tmp_path: Path) -> None:
+    shell.environment = {**shell.environment, "MADDY_DATABASE_URL": f"postgresql://operator@/chatmail?host={tmp_path}"}
+    assert "does not answer" in shell.refused("status")

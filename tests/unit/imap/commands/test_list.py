@@ -1,0 +1,36 @@
+import time
+
+import pytest
+from imap.commands.list import matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_match"),
+    [
+        ("*", "INBOX", True),
+        ("%", "INBOX", True),
+        ("inbox", "INBOX", True),
+        ("INB%", "INBOX", True),
+        ("%x", "INBOX", True),
+        ("*", "a/b/c", True),
+        ("%", "a/b", False),
+        ("a/%", "a/b", True),
+        ("a/%", "a/b/c", False),
+        ("a/*", "a/b/c", True),
+        ("%/%", "a/b", True),
+        ("*b", "a/b", True),
+        ("a", "A", False),
+        ("", "a", False),
+        ("a*", "a", True),
+        ("**%%", "a", True),
+        ("a%*b", "a/x/b", True),
+    ],
+)
+def test_matches(pattern: str, name: str, is_match: bool) -> None:
+    assert matches(pattern, name) is is_match
+
+
+def test_i11_bombs_cost_little() -> None:
+    before = time.process_time()
+    assert not matches("*%" * 500 + "z", "a/" * 500)
+    assert time.process_time() - before < 5  # a naive matcher takes longer than the universe will

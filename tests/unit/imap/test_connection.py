@@ -1,0 +1,286 @@
+"""The connection on a socket of its own or in memory: what no dialogue can show."""
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from imap import connection
+
+from shared.listen.certificate import Certificate
+from shared.storage import selfsigned
+from tests.dialogs.imap_rig import ANN, SECRET, Rig
+from tests.dialogs.player import Dialog, MemoryWire, SocketWire
+
+
+async def say(wire: MemoryWire | SocketWire, text: str, tag: str = "a") -> list[bytes]:
+    """Send one command and return its answer's lines."""
+    await wire.send(f"{tag} {text}\r\n".encode())
+    lines = [await wire.readline()]
+    while not lines[-1].startswith(tag.encode() + b" "):
+        assert lines[-1], "closed"
+        lines.append(await wire.readline())
+    return lines
+
+
+async def logged_in(rig: Rig) -> MemoryWire:
+    wire = Rig.in_memory(rig)
+    await wire.readline()
+    assert b"OK" in (await say(wire, f"LOGIN {ANN} {SECRET}"))[-1]
+    return wire
+
+
+@asynccontextmanager
+async def slow_client(rig: Rig) -> AsyncIterator[SocketWire]:
+    """A client on a socket that takes little it does not read; TLS, which has buffers of its own, is only pretended."""
+    listener, wire = await rig.on_socket(holds=64 * 1024)
+    try:
+        await wire.readline()
+        rig.connections[-1]._talk.is_tls = True
+        await say(wire, f"LOGIN {ANN} {SECRET}")
+        await say(wire, "SELECT INBOX")
+        yield wire
+    finally:
+        await wire.close()
+        await listener.drain(5)
+
+
+def secure_rig(*header: tuple[str, str]) -> Rig:
+    return Rig(Dialog("unit", [], list(header)), None)
+
+
+async def test_i1_announced_literals_cost_no_memory() -> None:
+    rig = secure_rig()
+    other, *wires = [await logged_in(rig) for _ in range(21)]
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for wire in wires:
+        await wire.send(b"b SELECT {65000}\r\n")
+        assert await wire.readline() == b"+ Go on\r\n"
+        assert b"BAD" in (await say(other, "SELECT {400000000}"))[-1]
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 20 * 64 * 1024
+    for wire in (other, *wires):
+        await wire.close()
+
+
+async def test_i8_commands_without_reading_the_answers() -> None:
+    rig = secure_rig()
+    rig.store.deliver(rig.inbox.mailbox_id, b"Subject: x\r\n\r\n" + b"x" * 8000)
+    async with slow_client(rig) as wire:
+        fields = " ".join(["X" * 60] * 5)
+        fetch = f"b UID FETCH 1 (BODY.PEEK[] BODY.PEEK[HEADER.FIELDS ({fields})])\r\n".encode()
+        sending = asyncio.create_task(wire.send(fetch * 5000))
+        (served_connection,) = rig.connections
+        while served_connection._is_reading:
+            await asyncio.sleep(0.01)
+        for _ in range(30):  # long enough for all of it to come, were it read
+            await asyncio.sleep(0.01)
+        held = len(served_connection._framer) + served_connection._outlet.size
+        waiting = served_connection._transport.get_write_buffer_size()
+        assert held + waiting < 1 << 20 < len(fetch) * 5000
+        other = await logged_in(rig)
+        assert (await say(other, "NOOP"))[-1] == b"a OK Done\r\n"
+        await other.close()
+        answered = 0
+        while answered < 5000:
+            answered += (await wire.readline()).startswith(b"b OK")
+        await sending
+
+
+async def test_i14_a_large_message_is_not_held_for_a_slow_reader() -> None:
+    rig = secure_rig(("large", "8000000"))
+    async with slow_client(rig) as wire:
+        await wire.send(b"b UID FETCH 1 BODY.PEEK[]\r\n")
+        (served_connection,) = rig.connections
+        while served_connection._outlet.paused_at is None:
+            await asyncio.sleep(0.01)
+        assert served_connection._outlet.size + served_connection._transport.get_write_buffer_size() < 1 << 20
+        served_connection.tick(served_connection._outlet.paused_at + connection.WRITE_SECONDS + 1)
+        while len(rig.registry):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_literal_that_cannot_be_finished_ends_the_connection_without_a_word() -> None:
+    rig = secure_rig(("large", "700000"))
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    real, reads = rig.store.read, 0
+
+    async def read(mailbox_id: int, uid: int, offset: int, length: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return await real(mailbox_id, uid, offset, length) if reads < 2 else b""
+
+    rig.store.read = read  # type: ignore[method-assign]
+    await wire.send(b"b UID FETCH 1 BODY.PEEK[]\r\n")
+    said = b""
+    while line := await wire.readline():
+        said += line
+    assert said.startswith(b"* 1 FETCH (UID 1 BODY[] {700000}\r\n")
+    assert said.endswith(b"x")
+    assert len(said) < 700_000
+
+
+async def test_a_connection_that_is_lost_leaves_nothing() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    (lost,) = rig.connections
+    task = lost._task
+    assert task is not None
+    await wire.close()
+    await task
+    assert len(rig.registry) == 0
+    assert rig.registry._watching == {}
+    assert lost._ticket.is_closed
+    assert lost._timer is None
+
+
+async def test_a_login_no_longer_counts_against_its_source() -> None:
+    rig = secure_rig()
+    wire = rig.in_memory()
+    await wire.readline()
+    ticket = rig.connections[0]._ticket
+    before = ticket.is_released
+    await say(wire, f"LOGIN {ANN} {SECRET}")
+    assert (before, ticket.is_released) == (False, True)
+    await wire.close()
+
+
+async def test_a_second_session_hears_what_the_first_one_does() -> None:
+    rig = secure_rig(("mail", "subject=One"))
+    first, second = await logged_in(rig), await logged_in(rig)
+    for wire in (first, second):
+        await say(wire, "SELECT INBOX")
+    await second.send(b"i IDLE\r\n")
+    assert await second.readline() == b"+ idling\r\n"
+    await say(first, "UID STORE 1 +FLAGS.SILENT (\\Deleted)")
+    assert await second.readline() == b"* 1 FETCH (FLAGS (\\Deleted))\r\n"
+    await say(first, "CLOSE")
+    assert await second.readline() == b"* 1 EXPUNGE\r\n"
+    for wire in (first, second):
+        await wire.close()
+
+
+async def test_a_bell_that_rings_while_select_asks_is_heard() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await say(wire, "CLOSE")
+    real = rig.store.snapshot
+
+    async def snapshot(account_id: int, name: str) -> object:
+        taken = await real(account_id, name)
+        rig._deliver("Meanwhile")
+        return taken
+
+    rig.store.snapshot = snapshot  # type: ignore[method-assign,assignment]
+    lines = await say(wire, "SELECT INBOX")
+    assert b"* 0 EXISTS\r\n" in lines
+    assert lines[-2] == b"* 1 EXISTS\r\n"
+    await wire.close()
+
+
+async def test_mail_that_comes_during_the_first_select_is_not_missed() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    real = rig.store.snapshot
+
+    async def snapshot(account_id: int, name: str) -> object:
+        taken = await real(account_id, name)
+        rig._deliver("Meanwhile")  # and nobody is registered yet to hear its bell
+        return taken
+
+    rig.store.snapshot = snapshot  # type: ignore[method-assign,assignment]
+    assert (await say(wire, "SELECT INBOX"))[-2] == b"* 1 EXISTS\r\n"
+    await wire.close()
+
+
+async def test_select_again_costs_no_look() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await say(wire, "CLOSE")
+    rig._time("70")  # a look was due, but a snapshot shows as much
+    rig.store.calls.clear()
+    await say(wire, "SELECT INBOX")
+    await wire.send(b"i IDLE\r\n")
+    await wire.readline()
+    assert rig.store.calls == ["snapshot"]
+    await wire.close()
+
+
+async def test_without_a_bell_a_session_looks_every_ten_seconds() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await wire.send(b"i IDLE\r\n")
+    await wire.readline()
+    rig._deliver_unheard("Quiet")
+    rig.is_bell_connected = False
+    rig._time("10")
+    assert await wire.readline() == b"* 1 EXISTS\r\n"
+    await wire.close()
+
+
+@pytest.mark.parametrize("seconds", ["10", "50"])
+async def test_with_a_bell_a_session_is_left_alone(seconds: str) -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await wire.send(b"i IDLE\r\n")
+    await wire.readline()
+    rig.store.calls.clear()
+    rig._time(seconds)
+    await asyncio.sleep(0)
+    assert rig.store.calls == []
+    await wire.close()
+
+
+async def test_i12_one_account_never_sees_another() -> None:
+    rig = secure_rig(("mail", "subject=Canary"))
+    rig.doorkeeper.know("eve@here.test", "eve-secret")
+    wire = rig.in_memory()
+    await wire.readline()
+    await say(wire, "LOGIN eve@here.test eve-secret")
+    said = b""
+    for text in ("SELECT INBOX", "UID FETCH 1:* (BODY.PEEK[])", "UID SEARCH ALL", "STATUS INBOX (MESSAGES)"):
+        said += b"".join(await say(wire, text))
+    assert b"Canary" not in said
+    assert b"* 0 EXISTS" in said
+    assert b"MESSAGES 0" in said
+    await wire.close()
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["same-segment", "before-the-hello"])
+async def test_t1_plaintext_behind_starttls_is_never_run(is_late: bool) -> None:
+    tls = Certificate(selfsigned.make(["127.0.0.1"]), None).context()
+    rig = Rig(Dialog("unit", [], [("door", "clear")]), tls)
+    listener, wire = await rig.on_socket()
+    await wire.readline()
+    await wire.send(b"a STARTTLS\r\n" if is_late else b"a STARTTLS\r\nb CAPABILITY\r\n")
+    assert await wire.readline() == b"a OK Begin TLS\r\n"
+    if is_late:
+        await wire.send(b"b CAPABILITY\r\n")
+        assert b"CAPABILITY" not in await wire.readline()
+    else:
+        await wire.start_tls()
+        assert (await say(wire, "NOOP", "c")) == [b"c OK Done\r\n"]
+    await wire.close()
+    await listener.drain(5)
+
+
+async def test_t3_a_command_that_follows_the_handshake_at_once_is_answered() -> None:
+    tls = Certificate(selfsigned.make(["127.0.0.1"]), None).context()
+    rig = Rig(Dialog("unit", [], [("door", "clear")]), tls)
+    for _ in range(20):
+        listener, wire = await rig.on_socket()
+        await wire.readline()
+        assert await say(wire, "STARTTLS") == [b"a OK Begin TLS\r\n"]
+        await wire.start_tls()
+        assert (await say(wire, "NOOP", "b")) == [b"b OK Done\r\n"]
+        await wire.close()
+        await listener.drain(5)

@@ -1,0 +1,39 @@
+from typing import cast
+
+import pytest
+from imap.doorkeeper import Doorkeeper
+from imap.store import Account, Refused, TooOften, Unavailable
+
+from shared import login
+from shared.address import parse
+from shared.login import LoggedIn, Login
+
+
+class Answering:
+    """A login that answers what it was told to, and keeps what it was asked."""
+
+    def __init__(self, answer: LoggedIn | type[Exception]) -> None:
+        self.answer = answer
+        self.asked: tuple[str, str, str] | None = None
+
+    async def authenticate(self, name: str, password: str, source: str) -> LoggedIn:
+        self.asked = (name, password, source)
+        if isinstance(self.answer, LoggedIn):
+            return self.answer
+        raise self.answer
+
+
+async def test_lets_in() -> None:
+    answering = Answering(LoggedIn(3, 4, parse("ann@here.test")))
+    found = await Doorkeeper(cast(Login, answering), "hash").login("Ann@here.test", "secret")
+    assert found == Account(3, "ann@here.test")
+    assert answering.asked == ("Ann@here.test", "secret", "hash")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [(login.BadCredentials, Refused), (login.TooOften, TooOften), (Unavailable, Unavailable)],
+)
+async def test_refuses(theirs: type[Exception], ours: type[Exception]) -> None:
+    with pytest.raises(ours):
+        await Doorkeeper(cast(Login, Answering(theirs)), "hash").login("ann@here.test", "secret")

@@ -1,0 +1,71 @@
+import itertools
+
+from imap.registry import Registry
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.rings: list[int] = []
+        self.looks = 0
+
+    def ring(self, modseq: int) -> None:
+        self.rings.append(modseq)
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+def two() -> tuple[Registry, Heard, Heard]:
+    registry, ann, bob = Registry(), Heard(), Heard()
+    registry.add(ann)
+    registry.add(bob)
+    return registry, ann, bob
+
+
+def test_a_bell_wakes_those_who_watch() -> None:
+    registry, ann, bob = two()
+    registry.watch(ann, 7)
+    registry.watch(bob, 8)
+    registry.ring(7, 100)
+    registry.ring(9, 100)
+    assert (ann.rings, bob.rings) == ([100], [])
+
+
+def test_who_watches_another_mailbox_no_longer_hears_the_first() -> None:
+    registry, ann, _ = two()
+    registry.watch(ann, 7)
+    registry.watch(ann, 8)
+    registry.ring(7, 1)
+    registry.ring(8, 2)
+    assert ann.rings == [2]
+
+
+def test_who_touches_need_not_look() -> None:
+    registry, ann, bob = two()
+    registry.watch(ann, 7)
+    registry.watch(bob, 7)
+    registry.touched(7, ann)
+    assert (ann.looks, bob.looks) == (0, 1)
+
+
+def test_after_a_gap_all_look() -> None:
+    registry, ann, bob = two()
+    registry.look_all()
+    assert (ann.looks, bob.looks) == (1, 1)
+
+
+def test_who_leaves_is_forgotten() -> None:
+    registry, ann, _ = two()
+    registry.watch(ann, 7)
+    registry.remove(ann)
+    registry.remove(ann)
+    registry.ring(7, 1)
+    assert (ann.rings, len(registry), registry._watching) == ([], 1, {})
+
+
+def test_shares_are_spread() -> None:
+    registry = Registry()
+    shares = sorted(registry.add(Heard()) for _ in range(100))
+    assert shares[0] < 0.05
+    assert shares[-1] > 0.95
+    assert max(after - before for before, after in itertools.pairwise(shares)) < 0.05

@@ -1,0 +1,33 @@
+import pytest
+from imap.wire import utf7
+from imap.wire.answer import Fault
+
+NAMES = [
+    ("INBOX", b"INBOX"),
+    ("DeltaChat/Sub", b"DeltaChat/Sub"),
+    ("Entwürfe", b"Entw&APw-rfe"),
+    ("a&b", b"a&-b"),
+    ("~peter/mail/台北/日本語", b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+    ("😀", b"&2D3eAA-"),
+    ("tab\t", b"tab&AAk-"),
+    ("", b""),
+]
+BAD = [b"&", b"&AAA", b"&Jjo!", b"&AGEAYg-", b"&2AA-", b"&U,BTFw-&ZeVnLIqe-", b"a\xffb", b"x" * 1001, b"&AA-", b"\t"]
+
+
+@pytest.mark.parametrize(("name", "wire"), NAMES)
+def test_both_ways(name: str, wire: bytes) -> None:
+    assert utf7.encode(name) == wire
+    assert utf7.decode(wire) == name
+
+
+@pytest.mark.parametrize("wire", BAD)
+def test_i11_only_the_one_spelling(wire: bytes) -> None:
+    with pytest.raises(Fault) as caught:
+        utf7.decode(wire)
+    assert caught.value.answer.word == "NO"
+
+
+@pytest.mark.parametrize("wire", [b"inbox", b"InBoX", b"INBOX"])
+def test_inbox_in_any_case(wire: bytes) -> None:
+    assert utf7.decode(wire) == "INBOX"

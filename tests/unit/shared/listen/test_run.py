@@ -1,0 +1,128 @@
+"""How a service's process lives: started for real, told by signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+SERVICE = """
+import asyncio, os, sys
+from shared import log
+from shared.listen.run import run
+
+async def main(stopping):
+    print("up", os.getpid(), flush=True)
+    if sys.argv[2] == "fail":
+        raise RuntimeError("the password of somebody")
+    if sys.argv[2] == "taken":
+        raise OSError(98, "cannot listen on 127.0.0.1 port 25: Address already in use")
+    if sys.argv[2] == "end":
+        return
+    await stopping.wait()
+    print("stopped", flush=True)
+
+log.configure("test")
+run(main, int(sys.argv[1]))
+"""
+
+
+def start(workers: int, what: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVICE, str(workers), what],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(workers: int, number: signal.Signals) -> None:
+    with start(workers, "wait") as process:
+        assert process.stdout
+        for _ in range(workers):
+            assert process.stdout.readline().startswith("up")
+        process.send_signal(number)
+        assert process.stdout.read().count("stopped") == workers
+        assert process.wait() == 0
+
+
+def test_workers_end_with_their_parent() -> None:
+    with start(2, "wait") as process:
+        assert process.stdout
+        for _ in range(2):
+            assert process.stdout.readline().startswith("up")
+        process.kill()
+        assert process.stdout.read().count("stopped") == 2
+
+
+def test_one_worker_that_dies_ends_all() -> None:
+    with start(2, "wait") as process:
+        assert process.stdout
+        workers = [int(process.stdout.readline().split()[1]) for _ in range(2)]
+        os.kill(workers[0], signal.SIGKILL)
+        assert process.stdout.read().count("stopped") == 1
+        assert process.wait() != 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_of_ours_is_told_without_its_text(workers: int) -> None:
+    with start(workers, "fail") as process:
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert "RuntimeError" in told
+    assert "password" not in told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_taken_port_is_told_in_one_line(workers: int) -> None:
+    with start(workers, "taken") as process:
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert "127.0.0.1 port 25" in told
+    assert "Traceback" not in told
+
+
+def test_a_service_that_is_done_ends() -> None:
+    with start(1, "end") as process:
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_the_listener_drains_under_uvloop(tmp_path: Path, pair: tuple[str, str]) -> None:
+    script = tmp_path / "service.py"
+    script.write_text(
+        "import asyncio, sys\n"
+        "from shared.listen.door import Door\n"
+        "from shared.listen.limits import SourceLimits\n"
+        "from shared.listen.listener import Listener\n"
+        "from shared.listen.run import run, serve\n"
+        "class Greeter(asyncio.Protocol):\n"
+        "    def __init__(self, ticket): self.ticket = ticket\n"
+        "    def connection_made(self, transport):\n"
+        "        transport.write(b'hello')\n"
+        "        self.ticket.on_drain = lambda: (transport.write(b' bye'), transport.close())\n"
+        "    def connection_lost(self, error): self.ticket.close()\n"
+        "async def main(stopping):\n"
+        "    listener = Listener([Door('127.0.0.1', 0, Greeter)], SourceLimits(9, 9, 9))\n"
+        "    async def tell():\n"
+        "        while not listener.ports: await asyncio.sleep(0.01)\n"
+        "        print(listener.ports[0], flush=True)\n"
+        "    await serve(listener, stopping, tell())\n"
+        "run(main)\n"
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            assert client.recv(5) == b"hello"
+            process.terminate()
+            assert client.recv(10) == b" bye"
+            assert client.recv(10) == b""
+        assert process.wait() == 0
