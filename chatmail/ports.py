@@ -8,10 +8,8 @@ import errno
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 
 from chatmail.services import PORTS
@@ -20,7 +18,7 @@ from shared.settings import Settings
 
 SHIFT = 10000
 _FREE_RANGE = range(20000, 32000)  # for a port given as 0
-_ESTABLISHED, _LISTENING = "01", "0A"  # the state column of /proc/net/tcp
+_LISTENING = "0A"  # the state column of /proc/net/tcp
 _NO_SUCH_FAMILY = {errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
@@ -35,13 +33,6 @@ def choose(settings: Settings) -> dict[str, int]:
     for name, port in wanted.items():
         _check(settings.addresses, name, port)
     return wanted
-
-
-def connections(addresses: Sequence[str], ports: Container[int]) -> int:
-    """Return how many clients are connected to these ports of this machine now."""
-    is_any = not {"0.0.0.0", "::"}.isdisjoint(addresses)
-    locals_ = (_local(row) for row in _sockets(_ESTABLISHED))
-    return sum(port in ports and (is_any or address in addresses) for address, port in locals_)
 
 
 def _check(addresses: Sequence[str], name: str, port: int) -> None:
@@ -100,27 +91,14 @@ def _by_whom(port: int) -> str:
     return ""
 
 
-def _inodes(port: int) -> list[str]:
-    return [row[9] for row in _sockets(_LISTENING) if row[1].endswith(f":{port:04X}")]
-
-
-def _sockets(state: str) -> Iterator[list[str]]:
+def _inodes(port: int) -> Iterator[str]:
+    """Yield the inodes of the sockets that listen on a port (proc(5))."""
     for table in ("tcp", "tcp6"):
         with suppress(OSError):
             for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
                 row = line.split()
-                if row[3] == state:
-                    yield row
-
-
-def _local(row: list[str]) -> tuple[str, int]:
-    # Four octets a word, each word in the machine's byte order (proc(5)).
-    words, _, port = row[1].partition(":")
-    octets = bytes.fromhex(words)
-    if sys.byteorder == "little":
-        octets = b"".join(octets[i : i + 4][::-1] for i in range(0, len(octets), 4))
-    ip = ip_address(octets)
-    return str(getattr(ip, "ipv4_mapped", None) or ip), int(port, 16)
+                if row[3] == _LISTENING and row[1].endswith(f":{port:04X}"):
+                    yield row[9]
 
 
 def _holder(inode: str) -> str:

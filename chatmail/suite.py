@@ -107,6 +107,7 @@ class Suite:
             "hostname": self.settings.hostname,
             "data": str(self.folder.root),
             "database_url": self._database_url(OPERATOR),
+            "redis_url": self._redis_url(OPERATOR),
             "page": self.page,
             "settings": self.settings.model_dump(mode="json", exclude={"database_url", "redis_url"}),
         }
@@ -172,7 +173,10 @@ class Suite:
 
 
 def _write(path: Path, text: str) -> None:
+    # Only for us: it holds the operator's way into Redis.
     new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
     new.write_text(text)
     new.replace(path)
 

@@ -18,6 +18,7 @@ from shared.settings import Settings
 from shared.storage.errors import Unavailable
 
 if TYPE_CHECKING:
+    from shared.queue.overview import Overview
     from shared.storage.operator import Operator
 
 DEFAULT_DATA = Path("data")
@@ -25,9 +26,10 @@ DEFAULT_DATA = Path("data")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A suite: its database in the role `operator`, and the settings it runs with."""
+    """A suite: its database and Redis in the role `operator`, and the settings it runs with."""
 
     database_url: str
+    redis_url: str
     settings: Settings
 
     @property
@@ -45,6 +47,12 @@ class Target:
         except Unavailable:
             raise Trouble("the database does not answer; does the suite run?") from None
 
+    def overview(self) -> "Overview | None":
+        """Return what Redis knows of the suite, or None while it is away."""
+        from shared.queue.overview import overview
+
+        return overview(self.redis_url) if self.redis_url else None
+
 
 def hashed(password: str) -> str:
     """Return what is stored of a password."""
@@ -57,7 +65,8 @@ def find(data: Path | None) -> Target:
     """Return the suite meant: `--data` first, then MADDY_DATABASE_URL, then MADDY_DATA or ./data; or raise Trouble."""
     url = os.environ.get("MADDY_DATABASE_URL", "")
     if url and data is None:
-        return Target(url, reading.read())
+        settings = reading.read()
+        return Target(url, settings.redis_url, settings)
     return running(data or Path(os.environ.get("MADDY_DATA") or DEFAULT_DATA))
 
 
@@ -73,4 +82,4 @@ def running(data: Path) -> Target:
             f"no suite runs on {folder.root}; start it with `chatmail up`, name its folder with --data, "
             "or its database with MADDY_DATABASE_URL"
         ) from None
-    return Target(status["database_url"], Settings(**status["settings"]))
+    return Target(status["database_url"], status["redis_url"], Settings(**status["settings"]))

@@ -2,24 +2,39 @@
 
 from chatmail import target
 from chatmail.answer import Data, Json, answer, size
-from chatmail.ports import connections
-from chatmail.services import PORTS
+from chatmail.services import SERVICES
 
 
 def status(data: Data = None, is_json: Json = False) -> None:
-    """Show how many accounts, messages, octets and connections there are."""
+    """Show how many accounts, messages, octets, connections and waiting jobs there are, and which services live."""
     suite = target.find(data)
     with suite.operator() as operator:
         totals = operator.totals()
         registration = operator.registration(suite.settings.registration)
-    ports = [getattr(suite.settings, name) for name in PORTS]
+    seen = suite.overview()
+    alive = seen.connections if seen else {}
     numbers = {
         "domain": suite.settings.domain,
         "registration": registration,
         "accounts": totals.accounts,
         "messages": totals.messages,
         "bytes": totals.bytes,
-        "connections": connections(suite.settings.addresses, ports),
+        "connections": {service.name: alive.get(service.name) for service in SERVICES},
+        "queue": seen.jobs if seen else None,
     }
-    shown = numbers | {"bytes": size(totals.bytes)}
-    answer(numbers, "\n".join(f"{name:13} {value}" for name, value in shown.items()), is_json=is_json)
+    answer(numbers, _shown(numbers | {"bytes": size(totals.bytes)}), is_json=is_json)
+
+
+def _shown(numbers: dict[str, object]) -> str:
+    """Write the numbers a line each; a service that has not been heard of lately is away."""
+    lines = []
+    for name, value in numbers.items():
+        if isinstance(value, dict):
+            lines += [f"{service:13} {_presence(count)}" for service, count in value.items()]
+        else:
+            lines.append(f"{name:13} {'unknown: Redis is away' if value is None else value}")
+    return "\n".join(lines)
+
+
+def _presence(connections: int | None) -> str:
+    return "away" if connections is None else f"{connections} connections"

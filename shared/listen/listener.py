@@ -39,6 +39,11 @@ class Listener:
         self._starting: set[asyncio.Task[None]] = set()
         self.ports: tuple[int, ...] = ()  # one a door, in their order; 0 for a door the host has no IPv6 for
 
+    @property
+    def connections(self) -> int:
+        """How many connections are in now."""
+        return len(self._limits.tickets)
+
     async def open(self) -> None:
         """Bind every door, then accept at all of them; raise OSError naming the address and port that failed."""
         bound: list[tuple[Door, socket.socket | None]] = []

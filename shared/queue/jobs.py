@@ -19,6 +19,7 @@ from shared.queue.client import Away, open_sync
 
 JOB_SECONDS = 300
 FAILURE_SECONDS = 3600
+PATIENCE = 5.0  # seconds for Redis to answer a thread that nobody waits for
 
 
 class NotInContract(Exception):
@@ -64,7 +65,7 @@ class Jobs:
     """Enqueues jobs from an event loop; never raises and never waits."""
 
     def __init__(self, url: str) -> None:
-        self._redis = open_sync(url)
+        self._redis = open_sync(url, waits=PATIENCE)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="jobs")
         self._pending: set[tuple[str, int]] = set()
 

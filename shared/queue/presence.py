@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from shared.queue import contract
-from shared.queue.client import Away, be_cancelled, open_async, open_sync
-from shared.queue.jobs import queue
+from shared.queue.client import Away, be_cancelled, open_async
 
 EVERY_SECONDS = 5.0
 KEPT_SECONDS = 15
@@ -28,26 +26,3 @@ async def announce(url: str, service: str, connections: Callable[[], int]) -> No
 def announce_worker(url: str) -> None:
     """Do the same for a worker without connections, on a thread of its own."""
     asyncio.run(announce(url, "queue-worker", lambda: 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What Redis knows of the suite: open connections per service, and jobs that wait."""
-
-    connections: dict[str, int]
-    jobs: int
-
-
-def overview(url: str) -> Overview | None:
-    """Return what Redis knows now, or None while it is away."""
-    redis = open_sync(url)
-    connections: dict[str, int] = {}
-    try:
-        for key in redis.scan_iter(match=f"{contract.PRESENCE}*", count=1000):
-            service = key.decode().split(":")[1]
-            connections[service] = connections.get(service, 0) + int(redis.get(key) or 0)
-        return Overview(connections, queue(redis).count)
-    except Away:
-        return None
-    finally:
-        redis.close()

@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def _pump(self) -> None:
-        while self._waiting is None and not self._is_choked:
+        while self._waiting is None and not self._is_choked and not self._session.is_over:
             answer = self._step()
             if answer is None:
                 break

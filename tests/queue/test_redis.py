@@ -10,7 +10,7 @@ import redis
 from rq.serializers import JSONSerializer
 
 from shared.policy.pace import Rate
-from shared.queue import contract, presence, worker
+from shared.queue import contract, overview, presence, worker
 from shared.queue.bell import Bell, Listener
 from shared.queue.jobs import ContractJob, Jobs, NotInContract, queue
 from shared.queue.pace import Pace
@@ -136,10 +136,10 @@ def test_a_planted_callback_does_not_run(redis_urls: dict[str, str]) -> None:
 
 async def test_presence_is_counted_by_service(redis_urls: dict[str, str]) -> None:
     task = asyncio.create_task(presence.announce(redis_urls["imap"], "imap", lambda: 17))
-    found: list[presence.Overview | None] = []
+    found: list[overview.Overview | None] = []
 
     async def look() -> bool:
-        found.append(await asyncio.to_thread(presence.overview, redis_urls["operator"]))
+        found.append(await asyncio.to_thread(overview.overview, redis_urls["operator"]))
         return bool(found[-1] and found[-1].connections)
 
     for _ in range(100):
@@ -147,8 +147,8 @@ async def test_presence_is_counted_by_service(redis_urls: dict[str, str]) -> Non
             break
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert found[-1] == presence.Overview({"imap": 17}, 0)
-    assert presence.overview(NOWHERE) is None
+    assert found[-1] == overview.Overview({"imap": 17}, 0)
+    assert overview.overview(NOWHERE) is None
 
 
 @pytest.mark.parametrize("user", ["smtp_in", "imap", "register"])

@@ -52,7 +52,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 20_000),
             has_siblings=chosen.workers > 1,
         )
-        announcing = presence.announce(chosen.redis_url, "imap", lambda: len(registry))
+        announcing = presence.announce(chosen.redis_url, "imap", lambda: listener.connections)
         await serve(listener, stopping, certificate.watch(), hearing.listen(), announcing)
     finally:
         await hearing.close()

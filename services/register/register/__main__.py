@@ -15,6 +15,7 @@ from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.run import run, serve
 from shared.policy.accounts import Rules
+from shared.queue import presence
 from shared.settings import Settings
 from shared.storage.accounts import Accounts
 from shared.storage.database import connect
@@ -44,7 +45,8 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 2000),
             has_siblings=chosen.workers > 1,
         )
-        await serve(listener, stopping, certificate.watch(), http.keep_time())
+        announcing = presence.announce(chosen.redis_url, "register", lambda: listener.connections)
+        await serve(listener, stopping, certificate.watch(), http.keep_time(), announcing)
     finally:
         await database.close()
 

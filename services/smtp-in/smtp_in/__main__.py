@@ -10,6 +10,7 @@ from shared.listen.disk import Disk
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.run import run, serve
+from shared.queue import presence
 from shared.settings import Settings
 from shared.smtp.handler import Terms
 from shared.storage.database import connect
@@ -49,7 +50,8 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             limits,
             has_siblings=chosen.workers > 1,
         )
-        await serve(listener, stopping, certificate.watch(), disk.watch())
+        announcing = presence.announce(chosen.redis_url, "smtp-in", lambda: listener.connections)
+        await serve(listener, stopping, certificate.watch(), disk.watch(), announcing)
     finally:
         await database.close()
 

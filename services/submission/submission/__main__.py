@@ -13,6 +13,7 @@ from shared.listen.run import run, serve
 from shared.login import Login
 from shared.policy.accounts import Rules
 from shared.policy.pace import Rate
+from shared.queue import presence
 from shared.queue.bell import Bell
 from shared.queue.jobs import Jobs
 from shared.queue.logins import Logins
@@ -49,7 +50,8 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             limits,
             has_siblings=chosen.workers > 1,
         )
-        await serve(listener, stopping, certificate.watch(), disk.watch())
+        announcing = presence.announce(chosen.redis_url, "submission", lambda: listener.connections)
+        await serve(listener, stopping, certificate.watch(), disk.watch(), announcing)
     finally:
         await database.close()
 

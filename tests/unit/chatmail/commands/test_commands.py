@@ -1,5 +1,6 @@
 """The operator's commands against a real database, as a shell sees them."""
 
+import asyncio
 import io
 import json
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from chatmail import __main__ as command
+from shared.queue.overview import overview
+from shared.queue.presence import announce
 
 DOMAIN = "[127.0.0.1]"
 
@@ -125,7 +128,24 @@ def test_status_counts(shell: Shell) -> None:
     shell.json("accounts", "create")
     after = shell.json("status")
     assert after["accounts"] == before["accounts"] + 1
-    assert {"domain", "registration", "messages", "bytes", "connections"} <= set(after)
+    assert {"domain", "registration", "messages", "bytes"} <= set(after)
+
+
+async def test_status_tells_who_is_there(shell: Shell, redis_urls: dict[str, str]) -> None:
+    there = asyncio.create_task(announce(redis_urls["imap"], "imap", lambda: 17))
+    try:
+        while (seen := await asyncio.to_thread(overview, redis_urls["operator"])) is None or not seen.connections:
+            await asyncio.sleep(0.01)
+    finally:
+        there.cancel()
+        await asyncio.gather(there, return_exceptions=True)
+    shell.environment = {**shell.environment, "MADDY_REDIS_URL": redis_urls["operator"]}
+    status = shell.json("status")
+    assert (status["connections"]["imap"], status["connections"]["register"], status["queue"]) == (17, None, 0)
+
+
+def test_status_without_redis_says_so(shell: Shell) -> None:
+    assert shell.json("status")["queue"] is None
 
 
 def test_no_suite_is_a_sentence(shell: Shell, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from shared.mail.reply import Reply
 from shared.smtp import connection as connections
 from shared.smtp.connection import Connection
 from shared.smtp.handler import Envelope, Terms
+from shared.smtp.session import Session
 from shared.smtp.spool import Received
 from shared.storage.selfsigned import make
 from tests.dialogs.player import any_certificate
@@ -357,7 +358,7 @@ async def test_an_error_in_the_session_ends_one_connection() -> None:
         async with house.client() as client:
             await client.greet()
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(connections.Session, "step", lambda _: 1 / 0)
+                patch.setattr(Session, "step", lambda _: 1 / 0)
                 assert await client.say(b"NOOP\r\n") == reply.UNAVAILABLE.line()
         async with house.client() as client:
             await client.greet()
