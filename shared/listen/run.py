@@ -76,8 +76,6 @@ def _parent_is_gone(loop: asyncio.AbstractEventLoop, parent: int, stopping: asyn
 
 def _run_workers(service_main: ServiceMain, workers: int) -> int:
     reading, writing = os.pipe()
-    children = {_fork(service_main, reading, writing) for _ in range(workers)}
-    os.close(reading)
     is_asked = False
 
     def stop(*_: object) -> None:
@@ -87,8 +85,10 @@ def _run_workers(service_main: ServiceMain, workers: int) -> int:
             os.close(writing)
             writing = -1
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, stop)  # before the first fork: from then on there is something to stop
     signal.signal(signal.SIGINT, stop)
+    children = {_fork(service_main, reading, writing) for _ in range(workers)}
+    os.close(reading)
     worst = 0
     while children:
         child, status = os.wait()
@@ -105,9 +105,12 @@ def _fork(service_main: ServiceMain, reading: int, writing: int) -> int:
     child = os.fork()
     if child:
         return child
-    os.close(writing)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     status = 1
     try:
+        if writing >= 0:  # else the parent was told to stop between two forks, and the pipe says so
+            os.close(writing)
         _run_here(service_main, reading)
         status = 0
     except SystemExit as end:

@@ -96,6 +96,7 @@ class Listener:
         data = message["data"]
         if message["type"] == "subscribe":
             self.is_connected = True
+            log.event("bell-heard")
             self._on_gap()
         elif message["type"] == "message" and isinstance(data, bytes):
             for ring in contract.read_rings(data):

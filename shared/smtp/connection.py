@@ -24,7 +24,8 @@ MESSAGE_RATE = 500.0  # octets a second
 SESSION_SECONDS = 3600.0
 HANDSHAKE_SECONDS = 10.0
 LINGER_SECONDS = 2.0  # for the last reply to arrive before the connection is reset
-LOOK_SECONDS = 30.0
+ANSWER_SECONDS = 25.0  # a client gives up after 60 (Delta Chat), and would send again what was stored
+LOOK_SECONDS = 5.0
 MAX_PENDING = 65_536  # octets that may wait while a command is being handled
 
 
@@ -61,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._waiting: asyncio.Task[None] | None = None
         self._is_greeted = self._is_draining = self._is_choked = self._is_paused = self._has_eof = False
         self._is_finished = False
-        self._opened = self._since = self._loop.time()
+        self._opened = self._since = self._asked = self._loop.time()
         self._message_octets = 0
 
     # What the transport tells
@@ -122,10 +123,12 @@ class Connection(asyncio.Protocol):
             if isinstance(answer, bytes):
                 self._out.append(answer)
             else:
+                self._asked = self._loop.time()
                 self._waiting = self._loop.create_task(self._wait(answer))
         if self._waiting is None:
             self._flush()
-        self._regulate()
+        if self._is_paused or self._session.pending > MAX_PENDING:
+            self._regulate()
 
     def _step(self) -> Answer | None:
         try:
@@ -135,17 +138,14 @@ class Connection(asyncio.Protocol):
             return self._session.end(reply.UNAVAILABLE)
 
     async def _wait(self, answer: Awaitable[bytes]) -> None:
-        self._out.append(await self._finished(answer))
+        try:
+            self._out.append(await answer)
+        except Exception as error:
+            log.failure("session_failed", error)
+            self._out.append(self._session.end(reply.UNAVAILABLE))
         self._waiting = None
         if not self._transport.is_closing():
             self._pump()
-
-    async def _finished(self, answer: Awaitable[bytes]) -> bytes:
-        try:
-            return await answer
-        except Exception as error:
-            log.failure("session_failed", error)
-            return self._session.end(reply.UNAVAILABLE)
 
     def _flush(self) -> None:
         if self._is_draining and not self._session.is_over and not self._session.is_receiving:
@@ -221,19 +221,22 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         now = self._loop.time()
-        due = self._due(now)
+        due = self._due()
         if now < due:
             self._timer = self._loop.call_at(min(due, now + LOOK_SECONDS), self._look)
-            return
-        self._say_last(reply.TOO_SLOW)
+        elif self._waiting is None:
+            self._say_last(reply.TOO_SLOW)
+        else:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+            self._waiting.cancel()  # the session answers for the handler that did not
 
     def _say_last(self, last: Reply) -> None:
         self._out.append(self._session.end(last))
         self._flush()
 
-    def _due(self, now: float) -> float:
-        if self._waiting is not None:  # our turn, not the client's; handlers have a deadline of their own
-            return now + LOOK_SECONDS
+    def _due(self) -> float:
+        if self._waiting is not None:  # our turn, not the client's
+            return self._asked + ANSWER_SECONDS
         if self._session.is_receiving:
             return self._since + MESSAGE_SECONDS + self._message_octets / MESSAGE_RATE
         patience = CROWDED_SECONDS if self._is_crowded() else COMMAND_SECONDS

@@ -101,6 +101,8 @@ class Framer:
 
     def next(self) -> Event | None:
         """Return what comes next, or None if more is needed."""
+        if not self._buffer:
+            return None
         return self._next_of_message() if self.is_in_message else self._next_line()
 
     def next_line_if(self, starts: bytes) -> bytes | None:

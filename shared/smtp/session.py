@@ -2,19 +2,17 @@
 
 Strategy: `feed` takes octets, `step` returns the answer to the next thing that is complete: octets, or an awaitable of
 octets where a handler has to look something up, or None if more is needed. Whoever drives the session awaits one
-answer before the next step. The session touches no socket; that it wants to end or to start TLS, its driver reads
-from `is_over` and `wants_tls`.
+answer before the next step, and cancels it where it takes too long. The session touches no socket; that it wants to end
+or to start TLS, its driver reads from `is_over` and `wants_tls`.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from shared import log
-from shared.address import Address
 from shared.mail import reply
 from shared.mail.reply import Reply
-from shared.smtp import path
+from shared.smtp import asking, path
+from shared.smtp.asking import MAX_RECIPIENTS
 from shared.smtp.auth import MECHANISMS, Credentials, Exchange
 from shared.smtp.framer import BadLine, Chunk, End, Framer, Line, Verdict
 from shared.smtp.handler import Envelope, Handler, Terms
@@ -22,9 +20,7 @@ from shared.smtp.spool import Received
 
 MAX_JUNK = 20  # commands that move no mail, and errors, between two messages
 MAX_REJECTS = 20  # refused recipients in a session
-MAX_RECIPIENTS = 1000
 MAX_LOGIN_FAILURES = 3
-ANSWER_SECONDS = 25.0  # a client gives up after 60 (Delta Chat), and would send again what was stored
 MAX_COMMAND = 510  # octets without CRLF (RFC 5321 §4.5.3.1.4); MAIL's parameters and AUTH have their own
 _LONGER = {"MAIL": 600, "AUTH": 12_286}
 
@@ -235,12 +231,7 @@ class Session:
         return self._log_in(result)
 
     async def _log_in(self, credentials: Credentials) -> bytes:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._handler.authenticate(credentials.name, credentials.password)
-        except Exception as error:
-            log.failure("login_failed", error)
-            answer = reply.AUTH_UNAVAILABLE
+        answer = await asking.log_in(self._handler, credentials)
         if answer.code >= 300:
             return self._login_failed(answer)
         self._is_authenticated = True
@@ -262,7 +253,7 @@ class Session:
         if isinstance(reverse, Reply):
             return self._junked(reverse)
         envelope = Envelope(reverse.address, reverse.is_utf8)
-        answer = self._asked(lambda: self._handler.sender(envelope))
+        answer = asking.begin(self._handler, envelope)
         if answer.code >= 300:
             return self._junked(answer)
         self._envelope = envelope
@@ -285,27 +276,7 @@ class Session:
         return self._judge_recipients(self._envelope, arguments)
 
     async def _judge_recipients(self, envelope: Envelope, arguments: Sequence[str]) -> bytes:
-        read = [path.read_rcpt(argument, may_be_utf8=envelope.smtp_utf8) for argument in arguments]
-        known = set(envelope.rcpt_tos)
-        new = list(dict.fromkeys(entry for entry in read if isinstance(entry, Address) and entry not in known))
-        beyond = new[max(0, MAX_RECIPIENTS - len(known)) :]
-        asked = new[: len(new) - len(beyond)]
-        answers = dict.fromkeys(envelope.rcpt_tos, reply.RECIPIENT_OK) | dict.fromkeys(
-            beyond, reply.TOO_MANY_RECIPIENTS
-        )
-        answers |= zip(asked, await self._lookup(envelope, asked), strict=True)
-        envelope.rcpt_tos += [recipient for recipient in asked if answers[recipient].code < 300]
-        return self._told([entry if isinstance(entry, Reply) else answers[entry] for entry in read])
-
-    async def _lookup(self, envelope: Envelope, asked: Sequence[Address]) -> Sequence[Reply]:
-        if not asked:
-            return []
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._handler.recipients(envelope, asked)
-        except Exception as error:
-            log.failure("recipients_failed", error)
-            return [reply.TROUBLE] * len(asked)
+        return self._told(await asking.judge_recipients(self._handler, envelope, arguments))
 
     def _told(self, replies: Sequence[Reply]) -> bytes:
         lines: list[bytes] = []
@@ -345,27 +316,13 @@ class Session:
         return self._end(answer) if event.is_doubtful else self._junked(answer)
 
     async def _store(self, envelope: Envelope, received: Received) -> bytes:
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._handler.message(envelope, received)
-        except Exception as error:
-            log.failure("message_failed", error)
-            answer = reply.TROUBLE
-        finally:
-            received.close()
+        answer = await asking.store(self._handler, envelope, received)
         if answer.code >= 300:
             return self._junked(answer)
         self._junk = 0
         return answer.line()
 
     # Counting
-
-    def _asked(self, question: Callable[[], Reply]) -> Reply:
-        try:
-            return question()
-        except Exception as error:
-            log.failure("handler_failed", error)
-            return reply.TROUBLE
 
     def _junked(self, answer: Reply) -> bytes:
         # 421 from a handler means what it says (RFC 5321 §3.8).

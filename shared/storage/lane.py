@@ -102,6 +102,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
+        self.on_back: Callable[[], None] | None = None  # called when the connection is there again
 
     @property
     def is_connected(self) -> bool:
@@ -183,6 +184,8 @@ class Lane:
                 attempt += 1
             else:
                 log.event("postgres-back", lane=self._parameters["application_name"])
+                if self.on_back:
+                    self.on_back()
                 return
 
     async def _lose(self) -> None:

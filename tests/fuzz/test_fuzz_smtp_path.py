@@ -9,7 +9,8 @@ from shared.smtp.path import Reverse, read_mail, read_rcpt
 
 PIECES = st.sampled_from(
     ["<", ">", "@", "a", "b.c", "here.test", "[", "]", "127.0.0.1", "IPv6:::1", '"', "\\", "(", ")", ":", ",", " ",
-     "\t", "\r", "\n", "\0", "é", "ｄ", "%", "!", "SIZE=", "BODY=8BITMIME", "SMTPUTF8", "=", "9" * 30, "²", ".", "-", "FROM:"]
+     "\t", "\r", "\n", "\0", "é", "ｄ", "%", "!", "SIZE=", "BODY=8BITMIME", "SMTPUTF8", "=", "9" * 30,
+     "²", ".", "-", "FROM:"]
 )  # fmt: skip
 TEXT = st.one_of(st.lists(PIECES, max_size=12).map("".join), st.text(max_size=40))
 ODD = set('<>"\\()[]:;, \t\r\n\0')

@@ -35,6 +35,8 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "imap")
     logins, registry = Logins(chosen.redis_url), Registry()
     hearing = bell.Listener(chosen.redis_url, registry.ring, registry.look_all)
+    # A crash takes lazy changes back, and modseqs with them: the next bells would seem to be old ones.
+    database.read.on_back = registry.look_all
     try:
         certificate = Certificate(await read_certificate(database), chosen.data / "tls")
         terms = Terms(

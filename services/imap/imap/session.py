@@ -11,7 +11,7 @@ from typing import Any
 
 from imap.commands import COMMANDS, authenticate, idle, login
 from imap.commands.look import look
-from imap.state import QUIET, WELCOME, Conversation, CutOff, Gone, State
+from imap.state import OPENING, QUIET, WELCOME, Conversation, CutOff, Gone, State
 from imap.store import Unavailable
 from imap.wire import command
 from imap.wire.answer import Answer, Fault, bad
@@ -23,6 +23,7 @@ MAX_BAD = 20  # in a row
 
 # Never with the word "authentication": the client would tell its user that the password is wrong (design §4.5).
 _UNAVAILABLE = Answer("NO", "Temporary server problem, try again later", "UNAVAILABLE")
+_LATER = "[UNAVAILABLE] Temporary server problem, try again later"
 _OUR_MISTAKE = Answer("NO", "Internal server problem", "SERVERBUG")
 _GONE = "Mailbox is gone"
 
@@ -70,6 +71,8 @@ class Session:
         if opened.name not in QUIET:
             await self.look()
         self._speak(opened.tag, answer)
+        if answer is _UNAVAILABLE and opened.name in OPENING:
+            self.bye(_LATER)  # Delta Chat would go on, and idle for minutes without a mailbox
 
     async def look(self) -> None:
         """Tell what has happened in the mailbox, if anything may have; a store that is away is asked another time."""

@@ -59,8 +59,11 @@ WELCOME: dict[bytes, frozenset[State]] = {
     b"UNSELECT": _SELECTED,
 }
 
-# RFC 3501 §5.5 and §7.4.1: no EXPUNGE while these run, so nothing is told at their end.
-QUIET = frozenset({b"FETCH", b"STORE", b"SEARCH"})
+OPENING = frozenset({b"SELECT", b"EXAMINE"})
+
+# RFC 3501 §5.5 and §7.4.1: no EXPUNGE while these run, so nothing is told at their end. Nor where a mailbox is opened:
+# Delta Chat goes by the UIDNEXT that it reads there, and would take an EXISTS that is newer for a part of the same.
+QUIET = OPENING | {b"FETCH", b"STORE", b"SEARCH"}
 
 _ALWAYS = b"IMAP4rev1 LITERAL- ID XCHATMAIL"
 _AFTER_LOGIN = b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"

@@ -180,7 +180,8 @@ async def test_a_bell_that_rings_while_select_asks_is_heard() -> None:
     rig.store.snapshot = snapshot  # type: ignore[method-assign,assignment]
     lines = await say(wire, "SELECT INBOX")
     assert b"* 0 EXISTS\r\n" in lines
-    assert lines[-2] == b"* 1 EXISTS\r\n"
+    assert b"* 1 EXISTS\r\n" not in lines, "which Delta Chat would not notice there"
+    assert (await say(wire, "NOOP"))[-2] == b"* 1 EXISTS\r\n"
     await wire.close()
 
 
@@ -195,7 +196,8 @@ async def test_mail_that_comes_during_the_first_select_is_not_missed() -> None:
         return taken
 
     rig.store.snapshot = snapshot  # type: ignore[method-assign,assignment]
-    assert (await say(wire, "SELECT INBOX"))[-2] == b"* 1 EXISTS\r\n"
+    await say(wire, "SELECT INBOX")
+    assert (await say(wire, "UID FETCH 1 UID"))[-2] == b"* 1 EXISTS\r\n"
     await wire.close()
 
 

@@ -1,7 +1,7 @@
 import pytest
 from imap.session import MAX_BAD, Session
 from imap.state import Conversation, CutOff, House, State
-from imap.store import Flag
+from imap.store import Flag, Snapshot
 from imap.wire.framer import TooBig
 
 from tests.fakes import MemoryDoorkeeper, MemoryStore
@@ -87,6 +87,29 @@ async def test_a_bell_answered_by_a_look_is_answered_for_good(selected: Table) -
     selected.talk.heard = 1_000_000  # further than the store has come: a bell from another life
     await selected.say("a NOOP")
     assert not selected.talk.is_stale
+
+
+@pytest.mark.parametrize("name", ["SELECT", "EXAMINE"])
+async def test_who_cannot_open_a_mailbox_now_is_sent_away(selected: Table, name: str) -> None:
+    selected.store.is_away = True
+    said = await selected.say(f"a {name} INBOX")
+    later = b"[UNAVAILABLE] Temporary server problem, try again later\r\n"
+    assert said == b"a NO " + later + b"* BYE " + later
+    assert selected.talk.state is State.LEFT
+
+
+async def test_what_comes_while_a_mailbox_is_opened_is_told_after_the_answer(selected: Table) -> None:
+    snapshot = selected.store.snapshot
+
+    async def late(account_id: int, name: str) -> Snapshot | None:
+        taken = await snapshot(account_id, name)
+        selected.store.deliver(selected.box.mailbox_id, b"x")
+        selected.talk.heard = selected.box.modseq
+        return taken
+
+    selected.store.snapshot = late  # type: ignore[method-assign]
+    assert b"1 EXISTS" not in await selected.say("a SELECT INBOX")
+    assert await selected.say("a IDLE") == b"+ idling\r\n* 1 EXISTS\r\n"
 
 
 async def test_expunge_tells_also_what_another_session_was_faster_with(selected: Table) -> None:

@@ -342,6 +342,19 @@ async def test_a_handler_at_work_is_not_the_clients_delay() -> None:
 
 
 @on_uvloop
+async def test_a_handler_that_does_not_answer_has_a_deadline() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "ANSWER_SECONDS", 0.1)
+        patch.setattr(connections, "LOOK_SECONDS", 0.02)
+        async with House() as house, house.client() as client:
+            await client.greet()
+            await client.say(GROUP, 3)
+            house.guest.gate.clear()
+            assert await client.say(b"hello\r\n.\r\n") == reply.TROUBLE.line()
+            assert await client.say(b"NOOP\r\n") == reply.OK.line()
+
+
+@on_uvloop
 async def test_a_client_that_never_closes_is_closed() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connections, "LINGER_SECONDS", 0.05)
