@@ -51,15 +51,28 @@ class Suite:
             if server:
                 server.prepare()
 
-    async def start_servers(self) -> None:
-        """Start Postgres and Valkey, as far as they are ours, and return when they answer."""
+    async def start(self, progress: Say) -> None:
+        """Start everything and return when each service has answered its question; raise Trouble.
+
+        Services wait for Postgres and its schema by themselves, so their start costs no time of its own.
+        """
+        self._services = [self._service(service) for service in SERVICES]
+        await _all([self._start_servers(progress), *(keeper.start() for keeper in self._services)])
+        self._is_ready = True
+        self._changed()
+
+    async def _start_servers(self, progress: Say) -> None:
+        progress("starting Postgres and Valkey")
         if self._postgres:
             self._servers.append(self._server("postgres", self._postgres, postgres.STOP_SIGNAL))
         if self._valkey:
             self._servers.append(self._server("valkey", self._valkey, valkey.STOP_SIGNAL))
         await _all(keeper.start() for keeper in self._servers)
+        progress("migrating the database")
+        await self._migrate()
+        progress("waiting for the services")
 
-    async def migrate(self) -> None:
+    async def _migrate(self) -> None:
         """Bring the schema, the roles and the secrets up to date, or raise Trouble."""
         command = Command("migrate", [*_PYTHON, "shared.storage.migrate"], self._environment(OWNER))
         process = Process(command, self._hear)
@@ -70,13 +83,6 @@ class Suite:
                 raise Trouble(f"the database could not be migrated: {last}")
         finally:
             process.kill()
-
-    async def start_services(self) -> None:
-        """Start every service and return when each has answered its question."""
-        self._services = [self._service(service) for service in SERVICES]
-        await _all(keeper.start() for keeper in self._services)
-        self._is_ready = True
-        self._changed()
 
     async def stop(self) -> None:
         """Let the services finish what they are at, then stop the servers, last started first."""

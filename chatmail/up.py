@@ -75,12 +75,7 @@ async def _run(suite: Suite, screen: Screen, *, is_json: bool) -> None:
 
 
 async def _start(suite: Suite, screen: Screen, *, is_json: bool) -> None:
-    screen.progress("starting Postgres and Valkey")
-    await suite.start_servers()
-    screen.progress("migrating the database")
-    await suite.migrate()
-    screen.progress("starting the services")
-    await suite.start_services()
+    await suite.start(screen.progress)
     link = await _link(suite)
     if is_json:
         screen.show(json.dumps({**suite.status(), "dclogin_url": link}) + "\n")

@@ -5,11 +5,17 @@ commits with synchronous_commit=on; flags, deletions and last logins go through 
 lost in a crash: a lost deletion comes back, a lost message does not (design §4.1). Reads go where they disturb less.
 """
 
-from shared.storage.errors import NotDurable
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from shared import log
+from shared.storage.errors import NotDurable, Unavailable
 from shared.storage.lane import Connection, Lane
 
 # Under Delta Chat's 60 s of patience, so that our 4xx comes before its hang-up.
 _LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c jit=off"
+WAIT_SECONDS = 0.1
+PATIENT_ATTEMPTS = 50  # after which it is worth a word
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -32,17 +38,34 @@ class Database:
 
 
 async def connect(url: str, service: str) -> Database:
-    """Open the lanes of a service; raise Unavailable, or NotDurable where the server could lose committed mail."""
+    """Open the lanes of a service, waiting for Postgres and its schema as long as it takes.
+
+    Raise NotDurable where the server could lose committed mail.
+    """
     durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} -c synchronous_commit=on")
     lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} -c synchronous_commit=off")
     read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} -c synchronous_commit=off")
-    await durable.open(_assert_durable)
-    await lazy.open()
-    await read.open()
+    await _open(durable, _assert_usable)
+    await _open(lazy)
+    await _open(read)
     return Database(durable, lazy, read)
 
 
-async def _assert_durable(connection: Connection) -> None:
+async def _open(lane: Lane, ask: Callable[[Connection], Awaitable[None]] | None = None) -> None:
+    # Services start in any order: whoever is here before Postgres, or before the migration, waits for it.
+    attempts = 0
+    while True:
+        try:
+            return await lane.open(ask)
+        except Unavailable:
+            if attempts == PATIENT_ATTEMPTS:
+                log.event("waiting-for-postgres")
+            attempts += 1
+            await asyncio.sleep(WAIT_SECONDS)
+
+
+async def _assert_usable(connection: Connection) -> None:
+    await connection.execute("SELECT FROM chatmail.migration WHERE false")
     for name in _MUST_BE_ON:
         row = await (await connection.execute("SELECT current_setting(%s)", (name,))).fetchone()
         if row is None or row[0] != "on":

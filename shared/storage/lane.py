@@ -115,6 +115,8 @@ class Lane:
             if ask:  # before serving: who asks takes the descriptor from the one that watches an idle connection
                 await ask(connection)
         except psycopg.Error as error:
+            if self._connection:
+                await self._connection.close()
             raise Unavailable from error
         self._task = asyncio.create_task(self._serve())
 

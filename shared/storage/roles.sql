@@ -6,6 +6,7 @@ REVOKE ALL ON SCHEMA chatmail FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA chatmail FROM PUBLIC, smtp_in, submission, imap, queue_worker, register, operator;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA chatmail FROM PUBLIC, smtp_in, submission, imap, queue_worker, register, operator;
 GRANT USAGE ON SCHEMA chatmail TO smtp_in, submission, imap, queue_worker, register, operator;
+GRANT SELECT ON chatmail.migration TO smtp_in, submission, imap, queue_worker, register, operator;
 
 -- Logging in, and being born by it.
 GRANT SELECT ON chatmail.account, chatmail.barred, chatmail.last_login TO submission, imap;
