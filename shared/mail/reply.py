@@ -51,6 +51,8 @@ BAD_SENDER = Reply(501, "5.1.7", "Bad sender address syntax")
 BAD_RECIPIENT = Reply(501, "5.1.3", "Bad recipient address syntax")
 NO_SUCH_USER = Reply(550, "5.1.1", "User doesn't exist")
 MAILBOX_FULL = Reply(552, "5.2.2", "Mailbox is full")
+# It filled up between RCPT and the end of DATA: at the next try RCPT will say so for that recipient alone.
+MAILBOX_JUST_FULL = Reply(452, "4.2.2", "Mailbox is full, try again later")
 NOT_ASCII = Reply(553, "5.6.7", "Address is not ASCII, and SMTPUTF8 was not asked for")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")

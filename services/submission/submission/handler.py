@@ -148,4 +148,4 @@ def prepare(
 def _told(outcome: Delivered | Full | Gone) -> Reply:
     if isinstance(outcome, Delivered):
         return reply.ACCEPTED
-    return reply.MAILBOX_FULL if isinstance(outcome, Full) else reply.NO_SUCH_USER
+    return reply.MAILBOX_JUST_FULL if isinstance(outcome, Full) else reply.NO_SUCH_USER

@@ -15,8 +15,11 @@ import asyncio, os, sys
 from shared import log
 from shared.listen.run import run
 
+def tell(line):
+    os.write(1, line.encode() + b"\\n")  # one write, so that two workers' lines stay lines
+
 async def main(stopping):
-    print("up", os.getpid(), flush=True)
+    tell(f"up {os.getpid()}")
     if sys.argv[2] == "fail":
         raise RuntimeError("the password of somebody")
     if sys.argv[2] == "taken":
@@ -24,7 +27,7 @@ async def main(stopping):
     if sys.argv[2] == "end":
         return
     await stopping.wait()
-    print("stopped", flush=True)
+    tell("stopped")
 
 log.configure("test")
 run(main, int(sys.argv[1]))
