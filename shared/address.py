@@ -8,6 +8,7 @@ are how relays are fooled, and no chatmail address has one.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 MAX_LOCAL = 64  # RFC 5321 §4.5.3.1.1
@@ -61,7 +62,7 @@ def parse(text: str, *, may_be_utf8: bool = False) -> Address:
 def parse_domain(text: str, *, may_be_utf8: bool = False) -> str:
     """Read a domain name or an address literal and fold it, or raise AddressError (RFC 5321 §4.1.3)."""
     if text.startswith("["):
-        return literal(_read_literal(text))
+        return _folded_literal(text)
     pattern = _UTF8_NAME if may_be_utf8 else _NAME
     if not pattern.fullmatch(text) or len(text.encode()) > MAX_DOMAIN or _looks_like_ipv4(text):
         raise AddressError("domain")
@@ -95,6 +96,11 @@ def parse_login(text: str) -> Address:
         raise
     except ValueError:
         return parse(text)
+
+
+@lru_cache(maxsize=128)  # a server without DNS reads its own one three times a message
+def _folded_literal(text: str) -> str:
+    return literal(_read_literal(text))
 
 
 def _read_literal(text: str) -> IPv4Address | IPv6Address:
