@@ -57,19 +57,38 @@ class Login:
 
     async def authenticate(self, name: str, password: str, source: str) -> LoggedIn:
         """Return who this is; raise BadCredentials, TooOften, or Unavailable. `source` is a keyed hash."""
-        self._attempts.check(name, source)
         try:
             address = parse_login(name)
-            found = await self._accounts.find(address)
-            if found is None:
-                found = await self._be_born(address, password, source)
-            account = await self._verified_account(found, password)
-        except (AddressError, BadCredentials):
-            self._attempts.failed(name, source)
+        except AddressError:
+            self._attempts.reserve(source)
             raise BadCredentials from None
-        if not account.was_seen_today:
-            await self._accounts.saw_login(account.account_id)
-        return LoggedIn(account.account_id, account.mailbox_id, address)
+        # Before anything is compared: else a guesser would go on until the answer is another one.
+        self._attempts.check(source, str(address))
+        found = await self._accounts.find(address)
+        # Whom we know is let in whatever others at the same source are doing.
+        if not isinstance(found, Account) or not self._is_known(found, password):
+            # Counted before the hash, so that many at once are not let through by one; given back if all is well.
+            self._attempts.reserve(source, str(address))
+            found = await self._prove(address, found, password, source)
+            self._attempts.give_back(source, str(address))
+        if not found.was_seen_today:
+            await self._accounts.saw_login(found.account_id)
+        return LoggedIn(found.account_id, found.mailbox_id, address)
+
+    def _is_known(self, account: Account, password: str) -> bool:
+        return policy.may_be_password(password) and self._verified.get(account.account_id) == self._digest(
+            account, password
+        )
+
+    async def _prove(self, address: Address, found: Account | Barred | None, password: str, source: str) -> Account:
+        if found is None:
+            found = await self._be_born(address, password, source)
+        if not isinstance(found, Account) or not policy.may_be_password(password):
+            await passwords.is_right(passwords.NOBODY, "")
+            raise BadCredentials
+        if not self._is_known(found, password):
+            await self._verify_slowly(found, password)
+        return found
 
     async def _be_born(self, address: Address, password: str, source: str) -> Account | Barred | None:
         if policy.judge(address, password, self._rules) is not policy.Judgement.ACCEPTED:
@@ -85,16 +104,8 @@ class Login:
             await self._remember(account.account_id, self._digest(account, password))
         return account
 
-    async def _verified_account(self, found: Account | Barred | None, password: str) -> Account:
-        if not isinstance(found, Account) or not policy.may_be_password(password):
-            await passwords.is_right(passwords.NOBODY, "")
-            raise BadCredentials
-        digest = self._digest(found, password)
-        if self._verified.get(found.account_id) != digest:
-            await self._verify_slowly(found, password, digest)
-        return found
-
-    async def _verify_slowly(self, account: Account, password: str, digest: bytes) -> None:
+    async def _verify_slowly(self, account: Account, password: str) -> None:
+        digest = self._digest(account, password)
         kept = await self._logins.recall(account.account_id)
         is_known = kept is not None and hmac.compare_digest(kept, digest)
         if not is_known and not await passwords.is_right(account.password_hash, password):
@@ -114,31 +125,50 @@ class Login:
 
 
 class _Attempts:
-    """Counts failures and births per source, in this process; bounded."""
+    """Counts failures and births per source, in this process; bounded in number and size."""
 
     MOST = 50_000
 
     def __init__(self) -> None:
-        self._due: OrderedDict[tuple[str, ...], float] = OrderedDict()
+        self._due: OrderedDict[bytes, float] = OrderedDict()
 
-    def check(self, name: str, source: str) -> None:
-        now = time.monotonic()
-        for rate, key in ((FAILURES_A_NAME, ("name", name, source)), (FAILURES_A_SOURCE, ("source", source))):
-            if step(rate, self._due.get(key, 0.0), now) is None:
-                raise TooOften
-
-    def failed(self, name: str, source: str) -> None:
-        self._count(FAILURES_A_NAME, ("name", name, source))
-        self._count(FAILURES_A_SOURCE, ("source", source))
-
-    def born(self, source: str) -> None:
-        if not self._count(BIRTHS_A_SOURCE, ("born", source)):
+    def check(self, source: str, name: str) -> None:
+        """Raise TooOften if this name has failed too often at this source."""
+        if step(FAILURES_A_NAME, self._due.get(_key("name", source, name), 0.0), time.monotonic()) is None:
             raise TooOften
 
-    def _count(self, rate: Rate, key: tuple[str, ...]) -> bool:
+    def reserve(self, source: str, name: str = "") -> None:
+        """Count an attempt as a failure; raise TooOften where there were too many, and count nothing."""
+        limits = _limits(source, name)
+        if any(step(rate, self._due.get(key, 0.0), time.monotonic()) is None for rate, key in limits):
+            raise TooOften
+        for rate, key in limits:
+            self._count(rate, key)
+
+    def give_back(self, source: str, name: str) -> None:
+        """Uncount an attempt that was none."""
+        for rate, key in _limits(source, name):
+            if key in self._due:
+                self._due[key] -= rate.interval
+
+    def born(self, source: str) -> None:
+        """Count a birth, or raise TooOften."""
+        if not self._count(BIRTHS_A_SOURCE, _key("born", source)):
+            raise TooOften
+
+    def _count(self, rate: Rate, key: bytes) -> bool:
         due = self._due.pop(key, 0.0)
         after = step(rate, due, time.monotonic())
         self._due[key] = due if after is None else after
         if len(self._due) > self.MOST:
             self._due.popitem(last=False)
         return after is not None
+
+
+def _limits(source: str, name: str) -> list[tuple[Rate, bytes]]:
+    of_source = (FAILURES_A_SOURCE, _key("source", source))
+    return [of_source, (FAILURES_A_NAME, _key("name", source, name))] if name else [of_source]
+
+
+def _key(*words: str) -> bytes:
+    return hashlib.blake2b("\0".join(words).encode(), digest_size=16).digest()

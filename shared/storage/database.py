@@ -13,7 +13,10 @@ from shared.storage.errors import NotDurable, Unavailable
 from shared.storage.lane import Connection, Lane
 
 # Under Delta Chat's 60 s of patience, so that our 4xx comes before its hang-up.
-_LIMITS = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s -c jit=off"
+_LIMITS = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c jit=off"
+# A delivery waits but shortly for a mailbox that somebody is busy with: everybody's mail waits behind it.
+_DELIVERS = "-c lock_timeout=300ms -c synchronous_commit=on"
+_MAY_BE_LATE = "-c lock_timeout=5s -c synchronous_commit=off"
 WAIT_SECONDS = 0.1
 PATIENT_ATTEMPTS = 50  # after which it is worth a word
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
@@ -42,9 +45,9 @@ async def connect(url: str, service: str) -> Database:
 
     Raise NotDurable where the server could lose committed mail.
     """
-    durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} -c synchronous_commit=on")
-    lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} -c synchronous_commit=off")
-    read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} -c synchronous_commit=off")
+    durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} {_DELIVERS}")
+    lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} {_MAY_BE_LATE}")
+    read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} {_MAY_BE_LATE}")
     await _open(durable, _assert_usable)
     await _open(lazy)
     await _open(read)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from shared.storage.errors import Unavailable
-from shared.storage.lane import Connection, Lane, translate
+from shared.storage.lane import PATIENCE, Connection, Lane, translate
 
 DELIVER = """
 SELECT item, mailbox_id, modseq, outcome, is_nearly_full
@@ -19,6 +19,7 @@ FROM chatmail.deliver(%b::bigint[], %b::int[], %b::bytea[], %b::int[], %b::bytea
 # Above this, building the statement alone would hold up the event loop (measured: 3 ms a megabyte).
 LARGE = 256 * 1024
 MAX_LARGE_AT_ONCE = 2
+MAX_LARGE_WAITING = 8
 
 STORED, DUPLICATE, GONE = 0, 1, 2
 FULL = "CM001"
@@ -106,14 +107,23 @@ class Deliveries:
         self._url = url
         self._deliver = _Deliver(quota)
         self._pool = ThreadPoolExecutor(MAX_LARGE_AT_ONCE, thread_name_prefix="large")
+        self._large = 0
 
     async def store(self, incoming: Incoming) -> Stored | Full:
         """Store one message for all its mailboxes; on return it is durable. Raises Unavailable or NoSpace."""
         if len(incoming.body) <= LARGE:
             return await self._lane.submit(self._deliver, incoming)
-        if not self._lane.is_connected:
+        if not self._lane.is_connected or self._large >= MAX_LARGE_WAITING:
             raise Unavailable
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._store_large, incoming)
+        self._large += 1
+        storing = asyncio.get_running_loop().run_in_executor(self._pool, self._store_large, incoming)
+        storing.add_done_callback(self._stored_large)
+        return await asyncio.shield(storing)
+
+    def _stored_large(self, storing: "asyncio.Future[Stored | Full]") -> None:
+        self._large -= 1
+        if not storing.cancelled():
+            storing.exception()  # seen, also when nobody waits for it any more
 
     def close(self) -> None:
         self._pool.shutdown(wait=False)
@@ -121,7 +131,7 @@ class Deliveries:
     def _store_large(self, incoming: Incoming) -> Stored | Full:
         options = "-c statement_timeout=20s -c lock_timeout=5s -c synchronous_commit=on"
         try:
-            with psycopg.connect(self._url, autocommit=True, connect_timeout=5, options=options) as connection:
+            with psycopg.connect(self._url, autocommit=True, options=options, **PATIENCE) as connection:
                 rows = connection.execute(DELIVER, self._deliver.parameters([incoming]), binary=True).fetchall()
         except psycopg.Error as error:
             if error.sqlstate == FULL:

@@ -7,14 +7,16 @@ import psycopg
 
 from shared.storage.errors import Unavailable
 
-EXPIRE = b"SELECT next_after, removed, mailboxes, modseqs FROM chatmail.expire(%b, %b, %b, %b, %b, %b)"
+EXPIRE = b"SELECT next_after, removed, mailboxes, modseqs FROM chatmail.expire(%b, %b, %b, %b, %b, %b, %b)"
 TRIM = b"SELECT mailbox_id, modseq FROM chatmail.trim_account(%b, %b)"
 NEARLY_FULL = b"SELECT chatmail.nearly_full(%b)"
 EXPIRE_ACCOUNTS = b"SELECT chatmail.expire_accounts(%b, %b)"
 FREE_ORPHANS = b"SELECT chatmail.free_orphans()"
 
-MAILBOXES_A_STEP = 1000
-MESSAGES_A_STEP = 1000
+# Small steps: what a step touches is locked until it ends, and deliveries do not wait long.
+MAILBOXES_A_STEP = 500
+MESSAGES_A_STEP = 200
+OCTETS_A_STEP = 32 * 1024 * 1024
 ACCOUNTS_A_STEP = 100
 LARGE_SIZE = 200_000  # octets: above this a message is large
 
@@ -43,9 +45,10 @@ class Expiry:
     def expire_step(self, after: int) -> tuple[int | None, int, Rung]:
         """Expire mail in the next mailboxes after id `after`: (where to go on or None, removed, what to ring)."""
         limits = self._limits
-        parameters = (after, MAILBOXES_A_STEP, MESSAGES_A_STEP, limits.days, limits.large_days, limits.large_size)
+        step = (after, MAILBOXES_A_STEP, MESSAGES_A_STEP, OCTETS_A_STEP)
+        parameters = (*step, limits.days, limits.large_days, limits.large_size)
         ((next_after, removed, mailboxes, modseqs),) = self._rows(EXPIRE, parameters)
-        return next_after, removed, list(zip(mailboxes or (), modseqs or (), strict=False))
+        return next_after, removed, list(zip(mailboxes or (), modseqs or (), strict=True))
 
     def trim(self, mailbox_id: int) -> Rung:
         """Trim the mailbox's account if it is nearly full; return what to ring."""

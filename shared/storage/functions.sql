@@ -57,6 +57,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
         ON CONFLICT (account_id) DO UPDATE SET day = current_date WHERE last_login.day < current_date
 $$;
 
+-- Whoever has a mailbox open is using the account, too.
+CREATE OR REPLACE FUNCTION chatmail.saw_mailboxes(mailboxes bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
+    SELECT saw_logins(array_agg(b.account_id)) FROM mailbox b WHERE b.id = ANY (mailboxes) HAVING count(*) > 0
+$$;
+
 -- Mail ---------------------------------------------------------------------------------------------------------
 
 -- Store messages: item i goes into mailboxes[j] for every j with items[j] = i. A body is stored once. Raises CM001
@@ -209,32 +215,39 @@ END $$;
 
 -- Expiry -------------------------------------------------------------------------------------------------------
 
--- One bounded step of the walk through all mailboxes: those with ids after `after`, `span` ids wide. Ages count
+-- One bounded step of the walk through all mailboxes: those with ids after `after`, `span` ids wide; at the most `most`
+-- messages and about `most_octets`, since what is removed keeps mailboxes locked meanwhile. Ages count
 -- from arrival in this database's clock, never from a Date header. Returns the mailboxes touched and where to go
 -- on; `next_after` is NULL at the end, and `after` itself while there is more to remove here.
 CREATE OR REPLACE FUNCTION chatmail.expire(
-    after bigint, span integer, most integer, days integer, large_days integer, large_size integer
+    after bigint, span integer, most integer, most_octets bigint, days integer, large_days integer, large_size integer
 ) RETURNS TABLE (next_after bigint, removed bigint, mailboxes bigint[], modseqs bigint[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     old_mailboxes bigint[];
     old_uids bigint[];
+    is_more boolean;
     highest bigint := (SELECT max(id) FROM mailbox);
 BEGIN
-    SELECT array_agg(o.mailbox_id), array_agg(o.uid) INTO old_mailboxes, old_uids FROM (
-        SELECT m.mailbox_id, m.uid FROM message m
+    SELECT array_agg(o.mailbox_id) FILTER (WHERE o.before < most_octets),
+            array_agg(o.uid) FILTER (WHERE o.before < most_octets), count(*) = most OR max(o.before) >= most_octets
+        INTO old_mailboxes, old_uids, is_more FROM (
+        SELECT m.mailbox_id, m.uid, sum(m.size) OVER (ORDER BY m.mailbox_id, m.uid) - m.size AS before FROM message m
             WHERE m.mailbox_id > after AND m.mailbox_id <= after + span
                 AND (m.arrived < now() - make_interval(days => days)
                     OR (m.size > large_size AND m.arrived < now() - make_interval(days => large_days)))
             ORDER BY m.mailbox_id, m.uid LIMIT most) o;
-    SELECT count(*), array_agg(DISTINCT r.mailbox_id), array_agg(DISTINCT r.modseq) INTO removed, mailboxes, modseqs
-        FROM remove_messages(coalesce(old_mailboxes, '{}'), coalesce(old_uids, '{}'), false) r;
+    SELECT coalesce(sum(r.times), 0)::bigint, array_agg(r.mailbox_id), array_agg(r.modseq)
+        INTO removed, mailboxes, modseqs FROM (
+        SELECT g.mailbox_id, max(g.modseq) AS modseq, count(*) AS times
+            FROM remove_messages(coalesce(old_mailboxes, '{}'), coalesce(old_uids, '{}'), false) g
+            GROUP BY g.mailbox_id) r;
     DELETE FROM mailbox_change c
         WHERE c.mailbox_id > after AND c.mailbox_id <= after + span AND c.at < now() - interval '1 day';
     DELETE FROM receipt r
         WHERE r.mailbox_id > after AND r.mailbox_id <= after + span AND r.day < current_date - 7;
-    next_after := CASE WHEN cardinality(old_uids) = most THEN after
+    next_after := CASE WHEN is_more THEN after
         WHEN after + span >= coalesce(highest, 0) THEN NULL ELSE after + span END;
     RETURN NEXT;
 END $$;
@@ -291,7 +304,9 @@ END $$;
 CREATE OR REPLACE FUNCTION chatmail.expire_accounts(days integer, most integer) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
     SELECT count(remove_account(l.account_id)::text) FROM (
-        SELECT account_id FROM last_login WHERE day < current_date - days ORDER BY account_id LIMIT most) l
+        -- Locked, so that a login at this moment is either seen here or comes to an address that is free.
+        SELECT account_id FROM last_login WHERE day < current_date - days ORDER BY account_id LIMIT most
+            FOR UPDATE SKIP LOCKED) l
 $$;
 
 -- Bodies that no message holds. There are none unless somebody deleted rows by hand.

@@ -27,8 +27,18 @@ R = TypeVar("R")
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 MAX_WAITING = 20_000
+MAX_WAITING_OCTETS = 128 * 1024 * 1024
+ANSWER_SECONDS = 18.0  # above the server's own limit (statement_timeout), for a server that does not answer at all
 RECONNECT_SECONDS = (0.1, 0.2, 0.5, 1.0)
 CONFLICT_TRIES = 3
+# How long libpq waits for a connection, and for a peer that has gone without a word.
+PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 class Operation(Protocol, Generic[T_contra, R_co]):
@@ -61,15 +71,22 @@ class _Lines:
 
     by_operation: dict[Any, deque[_Waiting]] = field(default_factory=dict)
     count: int = 0
+    octets: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.count >= MAX_WAITING or self.octets >= MAX_WAITING_OCTETS
 
     def put(self, operation: Any, waiting: _Waiting) -> None:
         self.by_operation.setdefault(operation, deque()).append(waiting)
         self.count += 1
+        self.octets += operation.weight(waiting.item)
 
     def take(self) -> tuple[Any, list[_Waiting]]:
         """Take the next batch: the oldest operation's line, which then goes to the back."""
         operation = next(iter(self.by_operation))
         line = self.by_operation.pop(operation)
+        waited = len(line)
         batch: list[_Waiting] = []
         keys: set[Hashable] = set()
         weight = 0
@@ -77,18 +94,21 @@ class _Lines:
             key = operation.key(line[0].item)
             if key is not None and key in keys:
                 break
-            keys.add(key)
-            weight += operation.weight(line[0].item)
-            batch.append(line.popleft())
+            waiting = line.popleft()
+            self.octets -= operation.weight(waiting.item)
+            if not waiting.answer.done():  # else nobody waits for it any more
+                keys.add(key)
+                weight += operation.weight(waiting.item)
+                batch.append(waiting)
         if line:
             self.by_operation[operation] = line
-        self.count -= len(batch)
+        self.count -= waited - len(line)
         return operation, batch
 
     def clear(self) -> list[_Waiting]:
         everything = [waiting for line in self.by_operation.values() for waiting in line]
         self.by_operation.clear()
-        self.count = 0
+        self.count = self.octets = 0
         return everything
 
 
@@ -97,7 +117,7 @@ class Lane:
 
     def __init__(self, url: str, *, name: str, options: str) -> None:
         self._url = url
-        self._parameters: dict[str, Any] = {"application_name": name, "options": options, "connect_timeout": 5}
+        self._parameters: dict[str, Any] = {"application_name": name, "options": options, **PATIENCE}
         self._lines = _Lines()
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
@@ -128,14 +148,16 @@ class Lane:
         if self._connection:
             await self._connection.close()
 
-    async def submit(self, operation: Operation[T, R], item: T) -> R:
-        """Run `operation` on `item`, together with whatever else waits; raise Unavailable or NoSpace."""
-        if not self.is_connected or self._lines.count >= MAX_WAITING:
+    def submit(self, operation: Operation[T, R], item: T) -> asyncio.Future[R]:
+        """Run `operation` on `item`, together with whatever else waits; raise Unavailable, at once or when awaited,
+        or NoSpace.
+        """
+        if not self.is_connected or self._lines.is_full:
             raise Unavailable
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._lines.put(operation, _Waiting(item, answer))
         self._wake.set()
-        return await answer
+        return answer
 
     async def _connect(self) -> Connection:
         connection = await psycopg.AsyncConnection.connect(
@@ -153,7 +175,8 @@ class Lane:
                 await self._await_work()
                 continue
             operation, batch = self._lines.take()
-            await self._run(operation, batch)
+            if batch:
+                await self._run(operation, batch)
 
     async def _await_work(self) -> None:
         # An idle connection that the server closes is noticed here, not by the next message.
@@ -209,6 +232,10 @@ class Lane:
                     await self._run(operation, [waiting])
             else:
                 _fail(batch[0], translate(error))
+        except TimeoutError:
+            await self._lose()
+            for waiting in batch:
+                _fail(waiting, Unavailable())
         except Exception as error:
             log.failure("lane", error)
             for waiting in batch:
@@ -219,7 +246,8 @@ class Lane:
         items = [waiting.item for waiting in batch]
         for tries_left in reversed(range(CONFLICT_TRIES)):
             try:
-                answers = await operation.run(self._connection, items)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    answers = await operation.run(self._connection, items)
                 break
             except (pg.DeadlockDetected, pg.SerializationFailure):
                 if not tries_left:

@@ -2,6 +2,8 @@
 
 INLINE_LIMIT = 64 * 1024  # octets of a message that travel inside a FETCH batch; larger ones are read in slices
 
+USUAL_HEADER = 8 * 1024  # octets to reckon with for a header block
+
 NAMES = b"""
 SELECT q.ix, b.name FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id
@@ -31,6 +33,8 @@ CHANGES = b"""
 SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, f.uids, f.flags, x.uids
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
+JOIN chatmail.account a ON a.id = b.account_id
+    AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
     FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
@@ -65,3 +69,5 @@ SELECT mailbox_id, uid, flags FROM chatmail.store_flags(%b::bigint[], %b::bigint
 """
 
 EXPUNGE = b"SELECT mailbox_id, uid FROM chatmail.expunge(%b::bigint[], %b::bigint[])"
+
+SAW_MAILBOXES = b"SELECT chatmail.saw_mailboxes(%b::bigint[])"

@@ -7,6 +7,7 @@ them, so what a statement sees is complete up to the uidnext and modseq it retur
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from shared.mail.mailbox import Changes, Message, Quota, Snapshot, Status
@@ -44,6 +45,10 @@ class _Look(Light):
 
 class _FetchMessages(Light):
     limit = 64
+
+    def weight(self, item: _Fetch, /) -> int:
+        _, uids, what = item
+        return len(uids) * (sql.INLINE_LIMIT if what & 2 else sql.USUAL_HEADER if what & 1 else 0)
 
     async def run(self, connection: Connection, items: Sequence[_Fetch]) -> list[list[Message]]:
         rows = list(_spread(items))
@@ -113,6 +118,12 @@ class _Expunge(_OnePerMailbox):
         return [by_mailbox[item[0]] for item in items]
 
 
+class _SawMailboxes(Light):
+    async def run(self, connection: Connection, items: Sequence[int]) -> list[None]:
+        await connection.execute(sql.SAW_MAILBOXES, (list(items),))
+        return [None] * len(items)
+
+
 class _Rows(Light):
     """One statement for many items, each a tuple of its columns; a list of rows for each."""
 
@@ -138,6 +149,7 @@ class Mailboxes:
         self._store, self._expunge = _StoreFlags(), _Expunge()
         self._names, self._status = _Rows(sql.NAMES), _Rows(sql.STATUS)
         self._snapshot, self._usage = _Rows(sql.SNAPSHOT), _Rows(sql.QUOTA)
+        self._saw, self._seen, self._today = _SawMailboxes(), set[int](), date.min
 
     async def names(self, account_id: int) -> Sequence[str]:
         """Return the account's mailbox names, INBOX first."""
@@ -158,7 +170,9 @@ class Mailboxes:
         return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids or (), flags or ())
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
-        """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is gone."""
+        """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is shut."""
+        if mailbox_id not in self._seen:
+            await self._note(mailbox_id)
         return await self._database.read.submit(self._look, (mailbox_id, since, uidnext))
 
     async def fetch(self, mailbox_id: int, uids: Sequence[int], *, header: bool, body: bool) -> Sequence[Message]:
@@ -190,6 +204,15 @@ class Mailboxes:
         rows = await self._database.read.submit(self._usage, (account_id,))
         used, limit = rows[0] if rows else (0, None)
         return Quota(used, limit or self._quota)
+
+    async def _note(self, mailbox_id: int) -> None:
+        # A session may last for months: whoever looks is using the account, also without logging in again.
+        today = datetime.now(UTC).date()
+        if today != self._today:
+            self._today = today
+            self._seen.clear()
+        self._seen.add(mailbox_id)
+        await self._database.lazy.submit(self._saw, mailbox_id)
 
     async def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> Sequence[tuple[int, int]]:
         if not uids:

@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION chatmail.deliver TO submission;
 
 -- Reading mail is imap's alone.
 GRANT SELECT ON chatmail.mailbox, chatmail.message, chatmail.body, chatmail.mailbox_change TO imap;
-GRANT EXECUTE ON FUNCTION chatmail.store_flags, chatmail.expunge TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.store_flags, chatmail.expunge, chatmail.saw_mailboxes TO imap;
 
 GRANT EXECUTE ON FUNCTION chatmail.expire, chatmail.trim_account, chatmail.nearly_full, chatmail.expire_accounts,
     chatmail.free_orphans TO queue_worker;

@@ -136,6 +136,40 @@ async def test_unused_accounts_go_with_everything_and_may_be_born_again(
     assert one(owner, "SELECT uidvalidity FROM chatmail.mailbox WHERE id = %s", again.mailbox_id) > validity
 
 
+async def test_an_account_whose_session_looks_is_in_use(
+    expiry: Expiry, make_account: MakeAccount, owner: psycopg.Connection[Any], imap: Database
+) -> None:
+    account = await make_account()
+    owner.execute(
+        b"UPDATE chatmail.last_login SET day = current_date - 91 WHERE account_id = %s", (account.account_id,)
+    )
+    await Mailboxes(imap, QUOTA).changes(account.mailbox_id, 1, 1)
+    expiry.expire_accounts()
+    assert one(owner, "SELECT count(*) FROM chatmail.account WHERE id = %s", account.account_id) == 1
+
+
+async def test_a_step_is_bounded_and_rings_each_mailbox_with_its_own_modseq(
+    expiry: Expiry,
+    deliveries: Deliveries,
+    make_account: MakeAccount,
+    owner: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shared.storage.expiry.OCTETS_A_STEP", 150)
+    boxes = [(await make_account()).mailbox_id for _ in range(3)]
+    for index, box in enumerate(boxes):
+        for number in range(3 - index):
+            await deliveries.store(message(box, body=b"A: b\r\n\r\n" + b"x" * 92, salt=number))
+    owner.execute(b"UPDATE chatmail.message SET arrived = now() - interval '30 days'")
+    after, removed, rung = expiry.expire_step(boxes[0] - 1)
+    assert (after, removed, rung) == (boxes[0] - 1, 2, [(boxes[0], 5)])
+    rung = walk(expiry)
+    for box in boxes:
+        assert one(owner, "SELECT messages FROM chatmail.mailbox WHERE id = %s", box) == 0
+        latest = max(modseq for mailbox, modseq in rung if mailbox == box)
+        assert latest == one(owner, "SELECT modseq FROM chatmail.mailbox WHERE id = %s", box)
+
+
 async def test_old_receipts_and_changes_go(
     expiry: Expiry, deliveries: Deliveries, make_account: MakeAccount, owner: psycopg.Connection[Any]
 ) -> None:

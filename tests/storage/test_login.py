@@ -168,6 +168,33 @@ async def test_guessing_is_slowed_per_source_and_the_owner_gets_in(build: Callab
     await service.authenticate("guessed-1@example.org", PASSWORD, "home")
 
 
+async def test_whom_we_know_gets_in_past_others_failures_at_the_same_source(build: Callable[..., Any]) -> None:
+    service = await build("imap")
+    await service.authenticate("known-well@example.org", PASSWORD, "shared")
+    for number in range(20):
+        with pytest.raises(BadCredentials):
+            await service.authenticate(f"dead-device{number}@example.com", PASSWORD, "shared")
+    with pytest.raises(TooOften):
+        await service.authenticate("somebody-else@example.org", PASSWORD, "shared")
+    await service.authenticate("known-well@example.org", PASSWORD, "shared")
+
+
+async def test_guesses_at_once_are_counted_before_they_are_hashed(build: Callable[..., Any], hashes: list[str]) -> None:
+    service = await build("imap")
+    await service.authenticate("guessed-2@example.org", PASSWORD, "home")
+    guesses = [service.authenticate("guessed-2@example.org", f"wrong password {n}", "attacker") for n in range(40)]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    assert sorted({type(outcome).__name__ for outcome in outcomes}) == ["BadCredentials", "TooOften"]
+    assert len(hashes) == 5
+
+
+async def test_long_names_are_not_kept(build: Callable[..., Any]) -> None:
+    service = await build("imap")
+    with pytest.raises(BadCredentials):
+        await service.authenticate("x" * 8000, PASSWORD, "src")
+    assert max(map(len, service._attempts._due)) == 16
+
+
 async def test_births_are_limited_per_source(build: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(login_room, "BIRTHS_A_SOURCE", login_room.Rate(per_minute=1, burst=2))
     service = await build("imap")

@@ -153,3 +153,17 @@ async def test_usage_falls_when_mail_is_deleted(
     await store.add_flags(account.mailbox_id, [1], Flag.DELETED)
     await store.expunge(account.mailbox_id, [1])
     assert (await store.quota(account.account_id)).used == 0
+
+
+async def test_a_banned_accounts_mailbox_is_shut_to_sessions_that_are_open(
+    store: Mailboxes, make_account: MakeAccount, owner: psycopg.Connection[Any]
+) -> None:
+    box = (await make_account()).mailbox_id
+    assert await store.changes(box, 1, 1) is not None
+    address = one(
+        owner,
+        "SELECT address FROM chatmail.account a JOIN chatmail.mailbox b ON b.account_id = a.id WHERE b.id = %s",
+        box,
+    )
+    owner.execute(b"SELECT chatmail.operator_ban(%s)", (address,))
+    assert await store.changes(box, 1, 1) is None
