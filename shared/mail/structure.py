@@ -4,15 +4,18 @@ Strategy: two shapes are known and everything else is cleartext. PGP/MIME (RFC 3
 exactly `Version: 1` and one armored message. The secure-join request of Delta Chat cores before 2.24 or so:
 multipart/mixed of one text part of two words, which has to go in the clear because no key is known yet.
 Only the first kilobytes and the last are searched; what lies between must be armor, so no line in there can be
-a delimiter. Text outside the parts, and header fields of parts that could carry text, are refused; the preambles
-that mail programs write are known sentences. Envelopes never nest, so depth cannot be an attack.
+a delimiter. Text outside the parts is refused, and so is all in the parts' headers that is not a known field with
+a value mail programs write there: preambles and descriptions are known sentences, file names and ids short tokens,
+parameters known ones. A program that translates its descriptions (Evolution outside English) is refused for it.
+What cannot be told from honest mail are words without spaces in a boundary, a file name or an id, at most some 800
+octets in all. Envelopes never nest, so depth cannot be an attack.
 """
 
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from shared.mail.content import content_type, is_plain
+from shared.mail.content import FILE_NAME, content_type, has_free_text, is_plain
 from shared.mail.headers import Headers, scan
 from shared.openpgp.armor import is_encrypted_armor
 
@@ -21,11 +24,30 @@ _TAIL = 512  # the closing delimiter and white space after it
 _MAX_PART_HEADER = 1024
 _MAX_SECUREJOIN_HEADER = 32 * 1024
 _WHITE = b" \t\r\n"
-_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 §5.1.1
 _LINE_END = re.compile(rb"[ \t]*+\r\n")
-_PART_FIELDS = frozenset(
-    b"content-type content-transfer-encoding content-description content-disposition content-id message-id".split()
-)
+_ID = rb"<[A-Z0-9.@_+=$%-]{1,100}>"
+# The fields a part may have, and what they may say.
+_PART_FIELDS = {
+    name: re.compile(value, re.IGNORECASE)
+    for name, value in {
+        b"content-type": rb".*",  # content.py reads it
+        b"content-transfer-encoding": rb".*",  # and this
+        b"content-description": b"|".join(
+            [
+                b"PGP/MIME version identification",  # Enigmail, Thunderbird, Delta Chat
+                b"(?:Open)?PGP/MIME Versions Identification",  # GPGMail, Horde, enough_mail
+                b"OpenPGP encrypted message",
+                b"PGP/MIME encrypted message",  # Roundcube
+                b"This is a digitally encrypted message part",  # Evolution
+            ]
+        ),
+        b"content-disposition": rb"(?:inline|attachment)[ \t]*(?:;[ \t]*filename=(\"?)"
+        + FILE_NAME
+        + rb"\1[ \t]*)?(?:;[ \t]*size=[0-9]{1,10}[ \t]*)?;?[ \t]*",
+        b"content-id": _ID,
+        b"message-id": _ID,
+    }.items()
+}
 # Written by Thunderbird, Enigmail, GPGMail and others before the first part: sentences, not anybody's words.
 _PREAMBLES = frozenset(
     [
@@ -45,12 +67,10 @@ class _Part(NamedTuple):
 
 def is_encrypted(view: memoryview, headers: Headers) -> bool:
     """Tell whether the message is PGP/MIME encrypted and holds nothing else."""
-    top = content_type(headers)
-    if not top or top.media != b"multipart/encrypted" or not is_plain(headers):
+    parameters = _parameters(headers, b"multipart/encrypted")
+    if not parameters or b"protocol" not in parameters:
         return False
-    if top.parameters.get(b"protocol", b"").lower() != b"application/pgp-encrypted":
-        return False
-    delimiter = _delimiter(top.parameters)
+    delimiter = _delimiter(parameters)
     span = _armor(view, headers.size, delimiter) if delimiter else None
     return span is not None and is_encrypted_armor(view[span[0] : span[1]])
 
@@ -60,10 +80,10 @@ def is_securejoin(view: memoryview, headers: Headers) -> bool:
     step = (headers.only(b"secure-join") or b"").lower()
     if step not in (b"vc-request", b"vg-request") or headers.size > _MAX_SECUREJOIN_HEADER:
         return False
-    top = content_type(headers)
-    if not top or top.media != b"multipart/mixed" or not is_plain(headers) or len(view) - headers.size > _HEAD:
+    parameters = _parameters(headers, b"multipart/mixed")
+    if not parameters or len(view) - headers.size > _HEAD:
         return False
-    delimiter = _delimiter(top.parameters)
+    delimiter = _delimiter(parameters)
     text = bytes(view[headers.size :])
     part = _first_part(text, delimiter) if delimiter else None
     if not delimiter or not part or part.media != b"text/plain":
@@ -72,9 +92,17 @@ def is_securejoin(view: memoryview, headers: Headers) -> bool:
     return body.strip(_WHITE).lower() == b"secure-join: " + step and rest[:2] == b"--" and not rest[2:].strip(_WHITE)
 
 
+def _parameters(headers: Headers, media: bytes) -> dict[bytes, bytes] | None:
+    """Return the message's content parameters, if it is of that media type and they tell a person nothing."""
+    top = content_type(headers)
+    if not top or top.media != media or has_free_text(top) or not is_plain(headers):
+        return None
+    return top.parameters
+
+
 def _delimiter(parameters: dict[bytes, bytes]) -> bytes | None:
-    boundary = parameters.get(b"boundary", b"")
-    return b"--" + boundary if _BOUNDARY.fullmatch(boundary) else None
+    boundary = parameters.get(b"boundary")
+    return b"--" + boundary if boundary else None
 
 
 def _armor(view: memoryview, start: int, delimiter: bytes) -> tuple[int, int] | None:
@@ -118,6 +146,11 @@ def _media(block: bytes) -> bytes | None:
     """Return the media type a part's header block tells, or None if it could tell a person anything more."""
     headers = scan(memoryview(block))
     media = content_type(headers)
-    if headers.is_malformed or not media or not is_plain(headers):
+    if headers.is_malformed or not media or has_free_text(media) or not is_plain(headers):
         return None
-    return media.media if all(field.name in _PART_FIELDS for field in headers.fields) else None
+    return media.media if all(_is_known(headers, field.name) for field in headers.fields) else None
+
+
+def _is_known(headers: Headers, name: bytes) -> bool:
+    value = headers.only(name)
+    return value is not None and name in _PART_FIELDS and bool(_PART_FIELDS[name].fullmatch(value))

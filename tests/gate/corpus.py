@@ -5,12 +5,13 @@ from pathlib import Path
 
 from tests.gate.mailers import MAILERS
 from tests.gate.mutants import MUTANTS, Mutant
-from tests.gate.recipe import Recipe, dearmored
+from tests.gate.recipe import Recipe, armored, dearmored
 
 DATA = Path(__file__).parents[1] / "data" / "gate"
 # One of each kind of packet sequence: v6 and v3 keys, passwords, old-format headers, partial lengths.
 _BASES = ["core/2.65-05-text", "core/2.65-01-securejoin", "core/2.22-05-text"]
 _CIPHERTEXT_BASES = ["gnupg-rsa", "gnupg-pipe-partial", "gnupg-password-and-key", "sequoia-v6"]
+_WIDTHS = [60, 72, 76]  # of the lines other writers make; those of the files are 64
 
 
 def genuine() -> Iterator[tuple[str, bytes]]:
@@ -20,6 +21,9 @@ def genuine() -> Iterator[tuple[str, bytes]]:
     for path in sorted((DATA / "ciphertexts").glob("*.asc")):
         for mailer, dress in MAILERS.items():
             yield f"{path.stem}-{mailer}", dress(path.read_bytes())
+        octets = dearmored(path.read_bytes())
+        for width in _WIDTHS:
+            yield f"{path.stem}-{width}-columns", Recipe(octets).but(second=armored(octets, width=width))
 
 
 def refused() -> Iterator[tuple[str, bytes, str]]:

@@ -88,6 +88,32 @@ def _written_over(armor: bytes, words: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
+def _a_word_a_line(armor: bytes, words: bytes) -> bytes:
+    """Write words over the base64 as above, and break the line after each."""
+    return _written_over(armor, words).replace(words, b"\r\n".join(words.split()) + b"\r\n")
+
+
+def _lines(change: Callable[..., list[bytes]]) -> Make:
+    """Break the same base64 into other lines."""
+
+    def make(recipe: Recipe) -> bytes:
+        opening, _, text = armored(recipe.octets).partition(b"\r\n\r\n")
+        return recipe.but(second=opening + b"\r\n\r\n" + b"\r\n".join(change(*text.split(b"\r\n"))))
+
+    return make
+
+
+def _part_field(*fields: bytes) -> Make:
+    """Add fields to the second part's header."""
+    return lambda r: r.but(second_header=r.second_header + b"".join(field + b"\r\n" for field in fields))
+
+
+def _part_type(parameter: bytes) -> Make:
+    """Add a parameter to the second part's content type."""
+    return lambda r: r.but(second_header=r.second_header.replace(b'"utf-8"', b'"utf-8"' + parameter))
+
+
+_SPEECH = b"PGP " + CANARY * 26
 LITERAL = packet(11, b"t\0\0\0\0\0" + CANARY)
 _PART = b"Content-Type: text/plain\r\n\r\n" + CANARY + b"\r\n"
 
@@ -256,6 +282,39 @@ MUTANTS: list[Mutant] = [
             "subject": lambda r: r.but(first_header=r.first_header + b"Subject: " + CANARY + b"\r\n"),
             "long-name": lambda r: r.but(second_header=r.second_header.replace(b"utf-8", CANARY * 40)),
             "colonless": lambda r: r.but(second_header=r.second_header + CANARY + b"\r\n"),
+            "description-of-prose": _part_field(b"Content-Description: " + _SPEECH),
+            "description-and-more": _part_field(b"Content-Description: OpenPGP encrypted message " + CANARY),
+            "description-folded": _part_field(b"Content-Description: OpenPGP encrypted message\r\n " + CANARY),
+            "description-twice": _part_field(*(b"Content-Description: OpenPGP encrypted message",) * 2),
+            "description-encoded": _part_field(b"Content-Description: =?utf-8?q?meet_me_at_noon?="),
+            "description-of-version": lambda r: r.but(
+                first_header=r.first_header + b"Content-Description: " + CANARY + b"\r\n"
+            ),
+            "file-name-of-words": _part_field(b'Content-Disposition: inline; filename="' + CANARY + b'"'),
+            "file-name-too-long": _part_field(b"Content-Disposition: inline; filename=" + b"meet.me" * 10),
+            "file-name-twice": _part_field(b"Content-Disposition: inline; filename=a; filename=b"),
+            "disposition-of-words": _part_field(b"Content-Disposition: " + CANARY),
+            "disposition-note": _part_field(b'Content-Disposition: inline; note="' + CANARY + b'"'),
+            "name-of-words": _part_type(b'; name="' + CANARY + b'"'),
+            "name-too-long": _part_type(b"; name=" + b"meet.me" * 10),
+            "charset-of-words": lambda r: r.but(second_header=r.second_header.replace(b"utf-8", CANARY)),
+            "unknown-parameter": _part_type(b"; note=noon"),
+            "content-id-of-words": _part_field(b"Content-ID: <" + CANARY + b">"),
+            "content-id-too-long": _part_field(b"Content-ID: <" + b"meet.me" * 20 + b">"),
+            "message-id-of-words": _part_field(b"Message-ID: " + CANARY),
+        },
+    ),
+    *_accepted(
+        "P9",
+        {
+            "description": _part_field(b"Content-Description: OpenPGP encrypted message"),
+            "description-in-capitals": _part_field(b"CONTENT-DESCRIPTION: PGP/MIME ENCRYPTED MESSAGE"),
+            "description-of-evolution": _part_field(b"Content-Description: This is a digitally encrypted message part"),
+            "file-name": _part_field(b'Content-Disposition: attachment; filename="msg.asc"; size=1234'),
+            "bare-file-name": _part_field(b"Content-Disposition: inline;\r\n\tfilename=encrypted.asc;"),
+            "empty-name": _part_type(b'; name=""'),
+            "name-of-exchange": _part_type(b'; name="PGPMIME version identification"'),
+            "content-id": _part_field(b"Content-ID: <9B0E514F-F55B-3A49@example.org>"),
         },
     ),
     *_refused(
@@ -297,6 +356,9 @@ MUTANTS: list[Mutant] = [
                 second_header=r.second_header.replace(b"7bit", b"quoted-printable"),
                 second=armored(r.octets).replace(b"=", b"=3D"),
             ),
+            "boundary-of-canary": lambda r: r.but(media=r.media.replace(r.boundary, CANARY), boundary=CANARY),
+            "note-in-media": lambda r: r.but(media=r.media + b'; note="' + CANARY + b'"'),
+            "charset-of-words": lambda r: r.but(media=r.media + b'; charset="' + CANARY + b'"'),
             "text-in-media": lambda r: r.but(media=r.media + b"; " + CANARY),
             "parameters-of-text": lambda r: r.but(media=r.media + b"; note=" + CANARY.replace(b" ", b"_") * 40),
         },
@@ -386,6 +448,7 @@ MUTANTS: list[Mutant] = [
             "indented-lines": _second(
                 lambda a: a.replace(b"\r\n", b"\r\n ").replace(b"\r\n -----END", b"\r\n-----END")
             ),
+            "a-word-a-line": _second(lambda a: _a_word_a_line(a, CANARY)),
             "exclamation": _second(lambda a: a[:150] + b"!" + a[150:]),
             "url-alphabet": _second(lambda a: a[:150] + b"-_" + a[152:]),
             "eight-bit": _second(lambda a: a[:150] + b"\xc3\xa9" + a[150:]),
@@ -396,14 +459,33 @@ MUTANTS: list[Mutant] = [
             "dash-escaped": _second(lambda a: a.replace(b"-----", b"- -----")),
         },
     ),
+    *_refused(
+        "P14",
+        "lines as no writer makes them: where they break could be where words end",
+        {
+            "one-long-line": lambda r: r.but(second=armored(r.octets, width=996)),
+            "77-columns": lambda r: r.but(second=armored(r.octets, width=77)),
+            "59-columns": lambda r: r.but(second=armored(r.octets, width=59)),
+            "5-columns": lambda r: r.but(second=armored(r.octets, width=5)),
+            "1-column": lambda r: r.but(second=armored(r.octets, width=1)),
+            "spaces-at-line-ends": lambda r: r.but(second=armored(r.octets, line_end=b" \t\r\n")),
+            "space-at-one-line-end": _lines(lambda one, two, *rest: [one, two + b" ", *rest]),
+            "empty-line-within": _lines(lambda one, two, *rest: [one, b"", two, *rest]),
+            "first-line-broken": _lines(lambda one, *rest: [one[:7], one[7:], *rest]),
+            "second-line-broken": _lines(lambda one, two, *rest: [one, two[:7], two[7:], *rest]),
+            "second-line-longer": _lines(lambda one, two, three, *rest: [one, two + three[:4], three[4:], *rest]),
+            "second-line-shorter": _lines(lambda one, two, three, *rest: [one, two[:-4], two[-4:] + three, *rest]),
+            "first-lines-joined": _lines(lambda one, two, *rest: [one + two, *rest]),
+            "last-line-longer": _lines(lambda *lines: [*lines[:-4], lines[-4] + lines[-3], *lines[-2:]]),
+        },
+    ),
     *_accepted(
         "P14",
         {
-            "one-long-line": lambda r: r.but(second=armored(r.octets[:], width=996)),
             "76-columns": lambda r: r.but(second=armored(r.octets, width=76)),
+            "72-columns": lambda r: r.but(second=armored(r.octets, width=72)),
             "63-columns": lambda r: r.but(second=armored(r.octets, width=63)),
-            "1-column": lambda r: r.but(second=armored(r.octets, width=1)),
-            "spaces-at-line-ends": lambda r: r.but(second=armored(r.octets, line_end=b" \t\r\n")),
+            "60-columns": lambda r: r.but(second=armored(r.octets, width=60)),
             "empty-lines-before": _second(lambda a: b"\r\n\r\n" + a),
             "empty-lines-after": _second(lambda a: a + b"\r\n\r\n"),
             "empty-line-of-spaces": _second(lambda a: a.replace(b"-----\r\n\r\n", b"-----\r\n \t\r\n", 1)),

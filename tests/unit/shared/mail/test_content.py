@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.mail.content import ContentType, content_type, is_plain
+from shared.mail.content import ContentType, content_type, has_free_text, is_plain
 from shared.mail.headers import Headers, scan
 
 GOOD = {
@@ -39,6 +39,31 @@ def test_bad(value: bytes) -> None:
 def test_missing_or_twice() -> None:
     assert content_type(headers(b"X: y")) is None
     assert content_type(headers(b"Content-Type: a/b", b"content-type: a/b")) is None
+
+
+TERSE = [
+    *(b"a/b", b'a/b; charset="utf-8"', b"a/b; CHARSET=us-ascii", b'a/b; name="encrypted.asc"', b'a/b; name=""'),
+    *(b"a/b; boundary=" + b"b" * 70, b'a/b; boundary="=_(a)/b\'+,?:c"', b"a/b; format=Flowed; delsp=yes"),
+    *(
+        b'a/b; name="PGPMIME Versions Identification"',
+        b"a/b; name=" + b"n" * 64,
+        b"a/b; protocol=application/PGP-encrypted",
+    ),
+]
+TALKATIVE = [
+    *(b"a/b; note=n", b'a/b; charset=""', b'a/b; charset="see you"', b"a/b; charset=" + b"c" * 41, b"a/b; format=n"),
+    *(b"a/b; name=" + b"n" * 65, b'a/b; name="see you"', b"a/b; name=a/b", b'a/b; boundary=""', b'a/b; boundary="b c"'),
+    *(b"a/b; boundary=" + b"b" * 71, b"a/b; protocol=text/plain", b'a/b; delsp="yes please"', b"a/b; name=a; note=n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [*((value, False) for value in TERSE), *((value, True) for value in TALKATIVE)], ids=ascii
+)
+def test_free_text(value: bytes, *, expected: bool) -> None:
+    content = content_type(headers(b"Content-Type: " + value))
+    assert content is not None
+    assert has_free_text(content) is expected
 
 
 @pytest.mark.parametrize(

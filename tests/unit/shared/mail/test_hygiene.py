@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.mail.hygiene import minimise
+from shared.mail.hygiene import KEPT as LIMITS
+from shared.mail.hygiene import MAX_STORED_HEADER, minimise
 from shared.mail.message import read
 
 KEPT = [
@@ -95,6 +96,38 @@ def test_mailer_in_mime_version() -> None:
 def test_only_the_first_of_a_name() -> None:
     raw = message(b"Autocrypt: a", b"Chat-Version: 1.0", b"autocrypt: b", b"Chat-Version: x")
     assert minimised(raw) == message(b"Autocrypt: a", b"Chat-Version: 1.0")
+
+
+def of_size(name: bytes, size: int) -> bytes:
+    """Make a field that is `size` octets long with its line end."""
+    return (name + b": ").ljust(size - 2, b"x")
+
+
+@pytest.mark.parametrize("name", LIMITS, ids=ascii)
+def test_a_field_is_dropped_whole_beyond_its_limit(name: bytes) -> None:
+    limit = LIMITS[name]
+    at_limit, beyond = of_size(name, limit), of_size(name, limit + 1)
+    assert minimised(message(b"X-A: b", at_limit)) == message(at_limit)
+    assert minimised(message(beyond)) == b"\r\n" + BODY
+
+
+def test_a_stored_header_is_bounded() -> None:
+    fields = [of_size(name, limit) for name, limit in LIMITS.items()]
+    clean = minimised(message(b"Subject: " + b"x" * 900, b"MIME-Version: 1.0 (x)", *fields))
+    assert read(clean).header_size <= MAX_STORED_HEADER
+    assert read(clean).header_size > sum(LIMITS.values())
+    assert MAX_STORED_HEADER <= 65_536
+
+
+def test_a_group_of_sixty_keeps_its_members() -> None:
+    members = [b'"Member number %d of us" <member%09d@chat.example.org>' % (i, i) for i in range(60)]
+    to, cc = b"To: " + b",\r\n\t".join(members), b"Cc: " + b", ".join(members)
+    assert minimised(message(to, cc)) == message(to, cc)
+
+
+def test_a_letter_in_place_of_members_is_dropped() -> None:
+    letter = b"see you at noon by the old mill, " * 900
+    assert minimised(message(b"To: " + letter, b"Cc: " + letter, b"Date: d")) == message(b"Date: d")
 
 
 def test_header_size_changes_by_the_difference() -> None:

@@ -22,25 +22,47 @@ def test_does_not_hold_on_to_a_buffer() -> None:
     octets.clear()  # a BufferError if a view were left
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 11, 64, 66, 67, 1000])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8, 9, 10, 1000])  # lines; there are nine
 @pytest.mark.parametrize("more", [0, 1, 2])
 def test_slices_make_no_difference(monkeypatch: pytest.MonkeyPatch, size: int, more: int) -> None:
     monkeypatch.setattr(armor, "SLICE", size)
     octets = packet(1, b"\3" + b"k" * 30) + packet(18, b"\1" + b"y" * (400 + more))
     for checksum in (b"", b"=AAAA"):
-        assert is_encrypted_armor(armored(octets, checksum=checksum, width=62))
+        for width in (60, 61, 63, 64, 72, 75, 76):
+            assert is_encrypted_armor(armored(octets, checksum=checksum, width=width))
         assert not is_encrypted_armor(armored(octets + b"\0", checksum=checksum))
         assert not is_encrypted_armor(armored(octets[:-1], checksum=checksum))
         assert not is_encrypted_armor(armored(octets, checksum=checksum).replace(b"eXl5", b"eX!5", 1))
 
 
-@pytest.mark.parametrize("size", range(1, 90))
-def test_words_are_seen_across_slices(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+@pytest.mark.parametrize("size", range(1, 11))
+@pytest.mark.parametrize("more", [b" ", b"\t", b"\r\n", b"\r", b"\n", b"AAAA"])
+def test_lines_are_compared_across_slices(monkeypatch: pytest.MonkeyPatch, size: int, more: bytes) -> None:
     monkeypatch.setattr(armor, "SLICE", size)
-    text = armored(packet(18, b"\1" + b"y" * 400))
-    assert is_encrypted_armor(text.replace(b"\r\n", b" \r\n"))
-    for at in (120, 121, 122):
-        assert not is_encrypted_armor(text[:at] + b" " + text[at:])
+    start = len(BEGIN) + 4
+    for octets in (400, 430, 432, 433, 480):  # the last line is of every kind: half, full, one character
+        text = armored(packet(18, b"\1" + b"y" * octets))
+        assert is_encrypted_armor(text)
+        last = len(text[: text.rindex(END)].rstrip(b"=\r\n"))  # white space around the padding means nothing
+        for at in range(start + 1, last, 5):
+            assert not is_encrypted_armor(text[:at] + more + text[at:])
+        for at in range(start + 64, last, 66):  # line ends
+            assert not is_encrypted_armor(text[:at] + b" " + text[at:])
+            assert not is_encrypted_armor(text[:at] + text[at + 2 :])
+            assert not is_encrypted_armor(text[:at] + b"\n\r" + text[at + 2 :])
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_columns(width: int) -> None:
+    octets = packet(18, b"\1" + b"y" * 500)
+    assert is_encrypted_armor(armored(octets, width=width)) is (60 <= width <= 76)
+
+
+@pytest.mark.parametrize("size", range(33, 66))
+def test_a_single_line_is_as_long_as_it_is(size: int) -> None:
+    text = armored(packet(18, b"\1" + b"y" * size), width=100)
+    columns = len(text.split(b"\r\n")[2].rstrip(b"="))
+    assert is_encrypted_armor(text) is (columns <= 76)
 
 
 def test_every_cut_and_every_foreign_character_is_noticed() -> None:
@@ -64,8 +86,8 @@ PAYLOADS = {
     "unpadded": (armored(PADDED).replace(b"=", b""), False),
     "far-begin": (b"\r\n" * 200 + TEXT, False),
     "far-end": (TEXT + b"\r\n" * 200, False),
-    "padding-on-its-own-line": (armored(PADDED, width=2), True),
-    "padding-split": (armored(PADDED, width=2).replace(b"==", b"=\r\n="), True),
+    "padding-on-its-own-line": (armored(PADDED).replace(b"==", b"\r\n=="), True),
+    "padding-split": (armored(PADDED).replace(b"==", b"=\r\n="), True),
     "padding-of-four": (armored(PADDED + b"yy").replace(b"\r\n-----END", b"====\r\n-----END"), False),
     "padding-too-short": (armored(PADDED).replace(b"==", b"="), False),
     "padding-too-long": (armored(PADDED).replace(b"==", b"==="), False),
