@@ -20,6 +20,8 @@ SNAPSHOT = b"""
 SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, m.uids, m.flags
 FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
+JOIN chatmail.account a ON a.id = b.account_id
+    AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
     FROM chatmail.message m WHERE m.mailbox_id = b.id) m
 """

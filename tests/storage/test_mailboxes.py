@@ -158,7 +158,8 @@ async def test_usage_falls_when_mail_is_deleted(
 async def test_a_banned_accounts_mailbox_is_shut_to_sessions_that_are_open(
     store: Mailboxes, make_account: MakeAccount, owner: psycopg.Connection[Any]
 ) -> None:
-    box = (await make_account()).mailbox_id
+    account = await make_account()
+    box = account.mailbox_id
     assert await store.changes(box, 1, 1) is not None
     address = one(
         owner,
@@ -167,3 +168,4 @@ async def test_a_banned_accounts_mailbox_is_shut_to_sessions_that_are_open(
     )
     owner.execute(b"SELECT chatmail.operator_ban(%s)", (address,))
     assert await store.changes(box, 1, 1) is None
+    assert await store.snapshot(account.account_id, "INBOX") is None

@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
         self._outlet.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget everything; a command under way ends by itself."""
+        """Forget everything; a command under way ends by itself. May be called again."""
         self._outlet.is_closed = True
         self._outlet.resume()
         self._terms.registry.remove(self)
@@ -170,6 +170,9 @@ class Connection(asyncio.Protocol):
         if now - self._looked_at > pause - ROUND / 2:
             self._looked_at = now
             self.look()
+            if state is State.SELECTED:  # who never idles must learn, too, that the mailbox is gone
+                self._is_rung = True
+                self._wake()
 
     def _round(self) -> None:
         self._timer = self._loop.call_later(ROUND, self._round)
@@ -206,21 +209,28 @@ class Connection(asyncio.Protocol):
             self._outlet.flush()
             self._transport.close()
         except (CutOff, OSError):  # a failed handshake (SSLError is an OSError), or a literal that cannot be finished
-            self._transport.abort()
+            self._abort()
         except Exception as error:
             log.failure("imap_connection", error)
-            self._transport.abort()
+            self._abort()
+
+    def _abort(self) -> None:
+        self._transport.abort()
+        # A transport whose client is lost during the handshake says so only to the handshake.
+        self.connection_lost(None)
 
     async def _step(self) -> None:
         """Do the next thing there is to do, or wait for one."""
         if self._ending:
             self._session.bye(self._ending)
-        elif framed := self._framer.next():
-            await self._act(framed)
-        elif self._is_rung:
+        elif self._is_rung:  # before commands, which may never cease
             self._is_rung = False
             if self._talk.state is State.IDLING:
                 await self._session.look()
+            elif self._talk.state is State.SELECTED:
+                await self._session.check()
+        elif framed := self._framer.next():
+            await self._act(framed)
         else:
             await self._wait()
 
@@ -272,6 +282,7 @@ class Connection(asyncio.Protocol):
             house=self._terms.house,
             is_tls=self._transport.get_extra_info("sslcontext") is not None,
             may_start_tls=self._terms.tls is not None,
+            admit=lambda account_id: self._terms.registry.admit(self, account_id),
             watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
             touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),
         )

@@ -1,10 +1,13 @@
-"""Who listens for which mailbox, in this process.
+"""Who listens for which mailbox, and who has logged in how often, in this process.
 
 Strategy: a bell names a mailbox; what it wakes is found in one look-up. A bell may be lost, so losing it costs only
 time: connections also look by themselves.
 """
 
+from collections import Counter
 from typing import Protocol
+
+MAX_SESSIONS = 50  # of one account: Delta Chat keeps one or two a device, and old ones may linger on lost networks
 
 
 class Listener(Protocol):
@@ -23,6 +26,8 @@ class Registry:
     def __init__(self) -> None:
         self._open: dict[Listener, int] = {}  # and the mailbox each watches, 0 for none
         self._watching: dict[int, set[Listener]] = {}
+        self._accounts: dict[Listener, int] = {}
+        self._sessions: Counter[int] = Counter()  # by account
         self._seen = 0
 
     def __len__(self) -> int:
@@ -37,6 +42,19 @@ class Registry:
     def remove(self, listener: Listener) -> None:
         """Forget a connection."""
         self._unwatch(listener, self._open.pop(listener, 0))
+        account_id = self._accounts.pop(listener, None)
+        if account_id is not None:
+            self._sessions[account_id] -= 1
+            if not self._sessions[account_id]:
+                del self._sessions[account_id]
+
+    def admit(self, listener: Listener, account_id: int) -> bool:
+        """Count an open connection as the account's; return False if the account has too many, or it was lost."""
+        if listener not in self._open or self._sessions[account_id] >= MAX_SESSIONS:
+            return False
+        self._accounts[listener] = account_id
+        self._sessions[account_id] += 1
+        return True
 
     def watch(self, listener: Listener, mailbox_id: int) -> None:
         """From now on ring for this mailbox, and for no other."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from imap.commands import COMMANDS, authenticate, idle, login
-from imap.commands.look import look
+from imap.commands.look import check, look
 from imap.state import OPENING, QUIET, WELCOME, Conversation, CutOff, Gone, State
 from imap.store import Unavailable
 from imap.wire import command
@@ -76,14 +76,23 @@ class Session:
 
     async def look(self) -> None:
         """Tell what has happened in the mailbox, if anything may have; a store that is away is asked another time."""
-        if not self.talk.is_stale:
-            return
+        if self.talk.is_stale:
+            await self._asked(look(self.talk))
+
+    async def check(self) -> None:
+        """End if a look is due and the mailbox is gone; tell nothing else, since no command is under way."""
+        if self.talk.view is not None and self.talk.must_look:
+            await self._asked(check(self.talk))
+
+    async def _asked(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await look(self.talk)
+            await work
         except Unavailable:
             pass
         except Gone:
             self.bye(_GONE)
+        except CutOff:
+            raise
         except Exception as error:
             self._report("imap_look", error)
             self.talk.must_look, self.talk.heard = False, 0

@@ -89,6 +89,10 @@ def _nobody(_mailbox_id: int) -> None:
     """Tell nobody."""
 
 
+def _everybody(_account_id: int) -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class Conversation:
     """One client's standing; `heard` is the newest modseq that a bell told, `must_look` that a look is due anyway."""
@@ -109,6 +113,7 @@ class Conversation:
     must_look: bool = False
     starts_tls: bool = False  # the connection is to be upgraded now
     watched: int = 0  # the mailbox for which bells are heard: the one selected last
+    admit: Callable[[int], bool] = field(default=_everybody)  # called at login: whether the account may have one more
     watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
     touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
 

@@ -1,12 +1,16 @@
 """The connection on a socket of its own or in memory: what no dialogue can show."""
 
 import asyncio
+import socket
+import struct
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 from imap import connection
+from imap.registry import MAX_SESSIONS
 
 from shared.listen.certificate import Certificate
 from shared.storage import selfsigned
@@ -286,3 +290,71 @@ async def test_t3_a_command_that_follows_the_handshake_at_once_is_answered() -> 
         assert (await say(wire, "NOOP", "b")) == [b"b OK Done\r\n"]
         await wire.close()
         await listener.drain(5)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("hello", [b"", b"\x16\x03\x01", b"b CAPABILITY\r\n"], ids=["none", "begun", "plain"])
+def test_a_client_lost_in_the_handshake_leaves_nothing(
+    loop: Callable[[], asyncio.AbstractEventLoop], hello: bytes
+) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(_lost_in_the_handshake(hello))
+
+
+async def _lost_in_the_handshake(hello: bytes) -> None:
+    tls = Certificate(selfsigned.make(["127.0.0.1"]), None).context()
+    rig = Rig(Dialog("unit", [], [("door", "clear")]), tls)
+    listener, wire = await rig.on_socket()
+    await wire.readline()
+    assert await say(wire, "STARTTLS") == [b"a OK Begin TLS\r\n"]
+    (lost,) = rig.connections
+    task, ticket = lost._task, lost._ticket
+    assert task is not None
+    if hello:
+        await wire.send(hello)
+    linger = struct.pack("ii", 1, 0)  # a reset instead of an end
+    wire._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    wire._writer.transport.abort()
+    await task
+    assert len(rig.registry) == 0
+    assert ticket.is_closed
+    assert lost._timer is None
+    await listener.drain(5)
+
+
+async def test_one_account_cannot_take_all_connections() -> None:
+    rig = secure_rig()
+    wires = [await logged_in(rig) for _ in range(MAX_SESSIONS)]
+    late = rig.in_memory()
+    await late.readline()
+    refused = b"a NO [LIMIT] Too many connections of this account\r\n"
+    assert await say(late, f"LOGIN {ANN} {SECRET}") == [refused]
+    await wires.pop().close()
+    assert b"a OK" in (await say(late, f"LOGIN {ANN} {SECRET}"))[-1]
+    for wire in (late, *wires):
+        await wire.close()
+
+
+@pytest.mark.parametrize("has_idled", [False, True])
+async def test_who_does_not_idle_learns_within_a_minute_that_the_mailbox_is_gone(has_idled: bool) -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    if has_idled:
+        await wire.send(b"i IDLE\r\nDONE\r\n")
+        assert await wire.readline() == b"+ idling\r\n"
+        assert await wire.readline() == b"i OK Done\r\n"
+    rig.store.drop(rig.inbox.mailbox_id)
+    rig._time("60")
+    assert await wire.readline() == b"* BYE Mailbox is gone\r\n"
+    assert await wire.readline() == b""
+
+
+async def test_a_session_without_a_mailbox_is_left_alone() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    rig.store.calls.clear()
+    rig._time("60")
+    assert await say(wire, "NOOP") == [b"a OK Done\r\n"]
+    assert rig.store.calls == []
+    await wire.close()

@@ -1,6 +1,6 @@
 import itertools
 
-from imap.registry import Registry
+from imap.registry import MAX_SESSIONS, Registry
 
 
 class Heard:
@@ -69,3 +69,26 @@ def test_shares_are_spread() -> None:
     assert shares[0] < 0.05
     assert shares[-1] > 0.95
     assert max(after - before for before, after in itertools.pairwise(shares)) < 0.05
+
+
+def test_an_account_has_so_many_sessions_and_no_more() -> None:
+    registry, ann, bob = two()
+    others = [Heard() for _ in range(MAX_SESSIONS)]
+    for other in others:
+        registry.add(other)
+        assert registry.admit(other, 1)
+    assert not registry.admit(ann, 1)
+    assert registry.admit(bob, 2)
+    registry.remove(others[0])
+    registry.remove(others[0])
+    assert registry.admit(ann, 1)
+    for listener in (ann, bob, *others):
+        registry.remove(listener)
+    assert (registry._sessions, registry._accounts) == ({}, {})
+
+
+def test_who_was_lost_while_logging_in_is_not_counted() -> None:
+    registry, ann, _ = two()
+    registry.remove(ann)
+    assert not registry.admit(ann, 1)
+    assert not registry._sessions

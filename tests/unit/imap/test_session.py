@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from imap.session import MAX_BAD, Session
 from imap.state import Conversation, CutOff, House, State
@@ -10,12 +12,13 @@ from tests.fakes import MemoryDoorkeeper, MemoryStore
 class Said:
     def __init__(self) -> None:
         self.text = b""
+        self.drains = 0
 
     def write(self, data: bytes) -> None:
         self.text += data
 
     async def drain(self) -> None:
-        return
+        self.drains += 1
 
     def taken(self) -> bytes:
         text, self.text = self.text, b""
@@ -175,3 +178,129 @@ async def test_starttls_needs_a_door_that_offers_it(table: Table) -> None:
     table.talk.may_start_tls = True
     assert await table.say("a STARTTLS") == b"a OK Begin TLS\r\n"
     assert table.talk.starts_tls
+
+
+LARGE = b"a:\r\n" * 40_000 + b"\r\n"  # a header as expensive as one may be
+
+
+def fill(table: Table, count: int, body: bytes = b"x", flags: int = 0) -> None:
+    for _ in range(count):
+        table.store.deliver(table.box.mailbox_id, body, flags)
+
+
+async def drains(table: Table, text: str) -> int:
+    before = table.said.drains
+    await table.say(text)
+    return table.said.drains - before
+
+
+async def test_large_headers_are_searched_message_by_message(selected: Table) -> None:
+    fill(selected, 10, LARGE)
+    await selected.say("a NOOP")
+    assert await drains(selected, "a SEARCH SUBJECT x") >= 10 // 2
+    assert await selected.say('a SEARCH HEADER a ""') == b"* SEARCH 1 2 3 4 5 6 7 8 9 10\r\na OK Done\r\n"
+
+
+@pytest.mark.parametrize(("count", "keys"), [(100, 1), (1, 200)], ids=["many-messages", "many-keys"])
+async def test_a_search_through_large_headers_is_given_up(selected: Table, count: int, keys: int) -> None:
+    fill(selected, count, LARGE)
+    await selected.say("a NOOP")
+    selected.store.calls.clear()
+    said = await selected.say("a SEARCH" + " SUBJECT x" * keys)
+    assert said == b"a NO [LIMIT] Too much to search through\r\n"
+    assert selected.store.calls.count("fetch") <= 5
+
+
+async def test_others_have_a_turn_between_large_envelopes(selected: Table) -> None:
+    fill(selected, 16, b"To: " + b"a@b.test," * 7000 + b"\r\n\r\n")
+    await selected.say("a NOOP")
+    assert await drains(selected, "a FETCH 1:* ENVELOPE") >= 16 // 2
+    selected.store.calls.clear()
+    await selected.say("a FETCH 1:* ENVELOPE")
+    assert selected.store.calls == ["fetch"]
+
+
+async def test_others_have_a_turn_between_picks_from_a_large_header(selected: Table) -> None:
+    fill(selected, 1, LARGE)
+    await selected.say("a NOOP")
+    items = " ".join(f"BODY.PEEK[HEADER.FIELDS (X{number})]" for number in range(30))
+    assert await drains(selected, f"a FETCH 1 ({items})") >= 30
+
+
+@pytest.mark.parametrize("command", ["EXPUNGE", "UID EXPUNGE 1:*", "CLOSE"])
+async def test_a_whole_mailbox_is_removed_in_steps(selected: Table, command: str) -> None:
+    fill(selected, 1200, flags=Flag.DELETED)
+    await selected.say("a NOOP")
+    selected.store.calls.clear()
+    said = await selected.say(f"a {command}")
+    assert selected.store.calls == ["expunge"] * 3
+    assert not selected.box.messages
+    left = list(range(1, 1201))
+    for number in re.findall(rb"\* (\d+) EXPUNGE", said):
+        del left[int(number) - 1]
+    assert not left or command == "CLOSE"
+    assert said.endswith(b"a OK Done\r\n")
+
+
+@pytest.mark.parametrize("command", ["EXPUNGE", "CLOSE"])
+async def test_a_store_that_goes_away_half_way_leaves_the_numbers_right(selected: Table, command: str) -> None:
+    fill(selected, 600, flags=Flag.DELETED)
+    await selected.say("a NOOP")
+    real, calls = selected.store.expunge, 0
+
+    async def expunge(mailbox_id: int, uids: list[int]) -> object:
+        nonlocal calls
+        calls += 1
+        selected.store.is_away = calls == 2
+        return await real(mailbox_id, uids)
+
+    selected.store.expunge = expunge  # type: ignore[method-assign,assignment]
+    said = await selected.say(f"a {command}")
+    assert said.endswith(b"a NO [UNAVAILABLE] Temporary server problem, try again later\r\n")
+    selected.store.is_away = False
+    said += await selected.say("a NOOP")
+    assert said.count(b"EXPUNGE\r\n") == 500
+    assert len(selected.talk.mailbox) == len(selected.box.messages) == 100
+
+
+async def test_much_news_is_told_in_steps(selected: Table) -> None:
+    fill(selected, 5000, flags=Flag.DELETED)
+    await selected.say("a NOOP")
+    await selected.store.expunge(selected.box.mailbox_id, list(selected.box.messages))
+    assert await drains(selected, "a NOOP") >= 5
+
+
+async def test_who_listens_no_longer_need_not_be_told(selected: Table) -> None:
+    fill(selected, 2000)
+
+    async def drain() -> None:
+        raise CutOff
+
+    await selected.say("a NOOP")
+    await selected.store.add_flags(selected.box.mailbox_id, list(selected.box.messages), Flag.SEEN)
+    selected.talk.must_look, selected.said.drain = True, drain  # type: ignore[method-assign]
+    with pytest.raises(CutOff):
+        await selected.session.look()
+    assert selected.reports == []
+
+
+async def test_an_account_with_too_many_sessions_is_told_so(table: Table) -> None:
+    table.talk.admit = lambda _account_id: False
+    refused = b"a NO [LIMIT] Too many connections of this account\r\n"
+    assert await table.say("a LOGIN ann@here.test secret") == refused
+    assert (table.talk.account, table.talk.state) == (None, State.STRANGER)
+    await table.say("a LOGIN ann@here.test secret")
+    assert await table.say("a LOGIN ann@here.test secret") == refused + b"* BYE Too many failed logins\r\n"
+
+
+async def test_a_check_tells_nothing_but_the_end(selected: Table) -> None:
+    fill(selected, 1)
+    selected.talk.must_look = True
+    await selected.session.check()
+    assert (selected.said.taken(), selected.talk.is_stale) == (b"", True)
+    selected.store.is_away = True
+    await selected.session.check()
+    selected.store.is_away = False
+    selected.store.drop(selected.box.mailbox_id)
+    await selected.session.check()
+    assert selected.said.taken() == b"* BYE Mailbox is gone\r\n"

@@ -1,5 +1,6 @@
 """CLOSE (RFC 3501 §6.4.2) and UNSELECT (RFC 3691)."""
 
+from imap.commands.expunge import remove
 from imap.state import Conversation
 from imap.wire.answer import Answer
 from imap.wire.command import Command
@@ -10,8 +11,8 @@ async def run(talk: Conversation, command: Command) -> Answer:
     command.arguments.end()
     if command.name == b"CLOSE" and not talk.is_read_only:
         deleted = talk.mailbox.deleted()
-        if deleted:
-            await talk.store.expunge(talk.mailbox.mailbox_id, deleted)
-            talk.touched(talk.mailbox.mailbox_id)
+        talk.must_look |= bool(deleted)  # should the store go away half way
+        async for _ in remove(talk, deleted):
+            pass
     talk.deselect()
     return Answer("OK", "Done")

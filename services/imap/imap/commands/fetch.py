@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from imap.commands.numbers import chosen, done
 from imap.state import Conversation, CutOff
-from imap.store import Flag, Message, Unavailable
+from imap.store import Flag, Message, Output, Unavailable
 from imap.wire import fetch_items
 from imap.wire.answer import Answer
 from imap.wire.command import Command
@@ -20,9 +20,25 @@ from imap.wire.section import Section
 
 SLICE = 256 * 1024  # octets of a large message in memory at a time
 BODIES = 16  # messages at a time: 1 MB if all are as large as comes inline
-HEADERS = 50
+HEADERS = 16  # a header may be as large as a message
 NUMBERS = 1000
-BREATH = 128 * 1024  # octets after which the client must take some, and others have a turn
+BREATH = 64 * 1024  # octets said or read after which the client must take some, and others have a turn
+ENVELOPE = 4  # what reading a header word by word costs against reading it line by line
+
+
+class _Breath:
+    """What was done since others had a turn."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._octets = 0
+
+    async def take(self, octets: int) -> None:
+        """Count octets; give way if it is time to."""
+        self._octets += octets
+        if self._octets > BREATH:
+            self._octets = 0
+            await self._output.drain()
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -51,15 +67,14 @@ async def _answer(talk: Conversation, plan: Plan, uids: Sequence[int]) -> int:
     newly_seen = await _mark_seen(talk, uids) if plan.sets_seen and not talk.is_read_only else set()
     mailbox_id, header, body = talk.mailbox.mailbox_id, plan.needs_header, plan.needs_body
     messages = await talk.store.fetch(mailbox_id, uids, header=header, body=body)
-    written = 0
+    breath = _Breath(talk.output)
     for message in messages:
         # §6.4.5: flags that change because a message is read are told along with it.
         names = plan.names_and_flags if message.uid in newly_seen else plan.names
-        await _write(talk, names, plan.sections, message)
-        written += message.size if plan.needs_body else 0
-        if written > BREATH:
-            await talk.output.drain()
-            written = 0
+        talk.output.write(_opening(talk, names, message))
+        await breath.take(len(message.header or b"") * (ENVELOPE if b"ENVELOPE" in names else 1))
+        await _write_sections(talk, plan.sections, message, breath, gap=b" " if names else b"")
+        talk.output.write(b")\r\n")
     return len(uids) - len(messages)
 
 
@@ -100,31 +115,33 @@ def _item(name: bytes, message: Message) -> bytes:
             return b"ENVELOPE " + envelope(message.header or b"")
 
 
-async def _write(talk: Conversation, names: Sequence[bytes], sections: Sequence[Section], message: Message) -> None:
-    output = talk.output
-    output.write(_opening(talk, names, message))
-    gap = b" " if names else b""
+async def _write_sections(
+    talk: Conversation, sections: Sequence[Section], message: Message, breath: _Breath, gap: bytes
+) -> None:
+    header = message.header or b""
     for section in sections:
-        output.write(gap + section.label)
+        talk.output.write(gap + section.label)
         gap = b" "
         if section.is_span:
-            await _write_span(talk, section, message)
+            await breath.take(await _write_span(talk, section, message))
         else:
-            picked = section.pick(message.header or b"")
-            output.write(b" {%d}\r\n%b" % (len(picked), picked))
-    output.write(b")\r\n")
+            picked = section.pick(header)
+            talk.output.write(b" {%d}\r\n%b" % (len(picked), picked))
+            await breath.take(len(header))  # all of which was read
 
 
-async def _write_span(talk: Conversation, section: Section, message: Message) -> None:
+async def _write_span(talk: Conversation, section: Section, message: Message) -> int:
+    """Write a literal; return its size."""
     offset, length = section.span(len(message.header or b""), message.size)
     talk.output.write(b" {%d}\r\n" % length)
     held = message.body if message.body is not None else message.header if section.text == b"HEADER" else None
     if held is not None:
         talk.output.write(held if length == len(held) else held[offset : offset + length])
-        return
+        return length
     for start in range(offset, offset + length, SLICE):
         await talk.output.drain()
         await _write_slice(talk, message.uid, start, min(SLICE, offset + length - start))
+    return length
 
 
 async def _write_slice(talk: Conversation, uid: int, offset: int, length: int) -> None:

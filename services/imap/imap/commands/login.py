@@ -10,6 +10,7 @@ MAX_FAILURES = 3
 # The client takes the word "authentication" for a wrong password, and after two of them tells the user so.
 _REFUSED = Answer("NO", "Wrong address or password", "AUTHENTICATIONFAILED")
 _TOO_OFTEN = Answer("NO", "Too many attempts, try again later", "LIMIT")
+_TOO_MANY = Answer("NO", "Too many connections of this account", "LIMIT")
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -40,6 +41,9 @@ async def enter(talk: Conversation, name: bytes, password: bytes) -> Answer:
     except TooOften:
         talk.failed_logins += 1
         return _TOO_OFTEN
+    if not talk.admit(account.account_id):
+        talk.failed_logins += 1
+        return _TOO_MANY
     talk.account = account
     talk.state = State.AUTHENTICATED
     return Answer("OK", "Logged in", f"CAPABILITY {talk.capabilities().decode('ascii')}")

@@ -33,6 +33,8 @@ async def run(talk: Conversation, command: Command) -> Answer:
     uids = chosen(talk, command, numbers)
     missing = 0
     for start in range(0, len(uids), BATCH):
+        if start:
+            await talk.output.drain()
         batch = uids[start : start + BATCH]
         stored = await _change(talk, verb, batch, mask)
         missing += len(batch) - len(stored)

@@ -5,7 +5,6 @@ one, so that a large message can be answered from the store slice by slice. Only
 of octets in memory. Numbered parts need the MIME structure, which is not served: they are refused when read.
 """
 
-import re
 from dataclasses import dataclass
 
 from imap.wire.answer import bad, no
@@ -65,11 +64,23 @@ def pick_fields(header: bytes, names: frozenset[bytes], *, is_not: bool = False)
     return b"\r\n".join([*kept, b"\r\n"]) if kept else b"\r\n"
 
 
-def values(header: bytes, name: bytes) -> list[bytes]:
-    """Return what each field of a lower-case name says, as it stands, folds and all."""
-    picked = pick_fields(header, frozenset((name,)))[:-2]
-    fields = re.split(rb"\r\n(?![ \t])", picked)
-    return [field.partition(b":")[2] for field in fields if field]
+def fields(header: bytes) -> dict[bytes, bytes]:
+    """Return what a header block says, by the names of its fields, all in lower case, folds as they stand.
+
+    What several fields of one name say stands together, each behind a NUL: no command can ask for one.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    said: list[bytes] = []  # a fold of no field belongs to none
+    for line in header.lower().split(b"\r\n"):
+        if not line:
+            break
+        if line[0] in b" \t":
+            said.append(b"\r\n" + line)
+        else:
+            name, _, value = line.partition(b":")
+            said = found.setdefault(name.rstrip(), [])
+            said.append(b"\0" + value)
+    return {name: b"".join(lines) for name, lines in found.items()}
 
 
 def read(scanner: Scanner) -> Section:

@@ -1,14 +1,18 @@
 """Mailbox names in modified UTF-7 (RFC 3501 §5.1.3).
 
-Strategy: a name is accepted only in its one canonical spelling, so that two spellings never name two boxes.
+Strategy: a name is accepted only in its one canonical spelling, so that two spellings never name two boxes, and
+without control characters, which nobody can type and Postgres does not take (NUL).
 """
 
 import base64
 import binascii
+import re
 
 from imap.wire.answer import no
 
 MAX_NAME = 1000  # octets as sent
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 def decode(name: bytes) -> str:
@@ -17,7 +21,7 @@ def decode(name: bytes) -> str:
         text = "".join(_decoded(name)) if len(name) <= MAX_NAME else ""
     except (ValueError, binascii.Error):
         text = ""
-    if encode(text) != name:
+    if encode(text) != name or _CONTROL.search(text):
         raise no("CANNOT", "Invalid mailbox name")
     return "INBOX" if text.upper() == "INBOX" else text
 

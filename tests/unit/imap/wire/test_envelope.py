@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from imap.wire.envelope import MAX_ADDRESSES, addresses, envelope
+from imap.wire.envelope import MAX_ADDRESSES, MAX_READ, addresses, envelope
 
 END = (None, None, None)
 ADDRESSES = [
@@ -56,3 +56,7 @@ def test_bombs_cost_little(value: bytes) -> None:
     before = time.process_time()
     assert len(addresses(value)) <= MAX_ADDRESSES
     assert time.process_time() - before < 2  # measured 30 ms; what is quadratic takes minutes
+
+
+def test_only_the_beginning_of_a_field_is_read() -> None:
+    assert addresses(b"a@b.test," + b" " * MAX_READ + b"c@d.test") == [(None, b"a", b"b.test")]

@@ -90,3 +90,23 @@ def test_i6_texts_that_make_patterns_explode_cost_little() -> None:
     before = time.process_time()
     assert not matches(b"SUBJECT " + b"a" * 30_000 + b"b", Candidate(1, 1, 0, header=haystack))
     assert time.process_time() - before < 2  # measured under 1 ms
+
+
+def test_a_header_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bytes] = []
+    monkeypatch.setattr(search_keys, "fields", lambda header: taken.append(header) or {})
+    assert not matches(b"OR SUBJECT x " * 20 + b"FROM y", Candidate(1, 1, 0, header=HEADER))
+    assert taken == [HEADER]
+
+
+def test_a_header_costs_its_lines_and_octets() -> None:
+    one, two = (search_keys.read(Scanner(text + b"\r\n")) for text in (b"SUBJECT x", b"SUBJECT x FROM y"))
+    header = b"a:\r\n" * 256
+    assert one.header_cost(header) == 256 // 4 + 1024 // 256 + 1024 // 64
+    assert two.header_cost(header) == one.header_cost(header) + 1024 // 64
+
+
+def test_fields_of_one_name_are_all_looked_into_and_not_across() -> None:
+    twice = Candidate(1, 1, 0, header=b"To: ann\r\nTo: bob\r\n\r\n")
+    assert matches(b"TO ann TO bob", twice)
+    assert not matches(b'TO "ann bob"', twice)

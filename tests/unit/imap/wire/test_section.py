@@ -2,7 +2,7 @@ import pytest
 from imap.wire import section
 from imap.wire.answer import Fault
 from imap.wire.grammar import Scanner
-from imap.wire.section import Section, pick_fields
+from imap.wire.section import Section, fields, pick_fields
 
 HEADER = b"From: a@b.test\r\nSUBJECT : long\r\n\tfolded\r\nTo: c@d.test\r\n\r\n"
 
@@ -72,3 +72,8 @@ def test_i7_refuses(text: bytes, word: str) -> None:
     with pytest.raises(Fault) as caught:
         section.read(Scanner(text))
     assert caught.value.answer.word == word
+
+
+def test_all_fields_by_name() -> None:
+    header = b" lost\r\nTo: A\r\n\tB\r\nnoise\r\nTO : C\r\n: none\r\n\r\nTo: D\r\n"
+    assert fields(header) == {b"to": b"\0 a\r\n\tb\0 c", b"noise": b"\0", b"": b"\0 none"}

@@ -9,10 +9,10 @@ NAMES = [
     ("a&b", b"a&-b"),
     ("~peter/mail/台北/日本語", b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
     ("😀", b"&2D3eAA-"),
-    ("tab\t", b"tab&AAk-"),
     ("", b""),
 ]
 BAD = [b"&", b"&AAA", b"&Jjo!", b"&AGEAYg-", b"&2AA-", b"&U,BTFw-&ZeVnLIqe-", b"a\xffb", b"x" * 1001, b"&AA-", b"\t"]
+BAD += [b"&AAA-", b"tab&AAk-", b"&AB8-", b"&AH8-", b"&3AA-", b"\x00", b"\x7f"]
 
 
 @pytest.mark.parametrize(("name", "wire"), NAMES)
