@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from chatmail.process import Process
 from chatmail.trouble import Trouble
@@ -67,27 +68,39 @@ class Keeper:
         pause = FIRST_PAUSE
         while True:
             since = clock()
-            self._say(f"{self.process.name} ended with {await self._end()}; starting it again")
+            self._tell(f"ended with {await self._end()}; starting it again")
             pause = FIRST_PAUSE if clock() - since > STEADY_SECONDS else pause
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             await self._start_again()
 
     async def _start_again(self) -> None:
+        # Whatever goes wrong here, the next attempt must come: nobody else would make it.
         try:
             self._before()
             await self.process.start()
             self._on_change()
             await self._wait_until_ready()
-        except (OSError, Trouble) as error:
-            self._say(str(error))
+        except Exception as error:
+            self._tell(f"could not be started again: {error}")
             self.process.kill()
-        else:
-            self._say(f"{self.process.name} runs again as process {self.process.pid}")
+            return
+        self._tell(f"runs again as process {self.process.pid}")
+        try:
             self._on_change()
+        except Exception as error:
+            self._tell(f"runs, but that could not be made known: {error}")
+
+    def _tell(self, what: str) -> None:
+        with suppress(OSError):  # a terminal that is gone
+            self._say(f"{self.process.name} {what}")
 
     async def _end(self) -> str:
-        status = await self.process.wait()
+        try:
+            status = await self.process.wait()
+        except Exception as error:  # of whoever was to hear its last lines
+            self.process.kill()
+            return type(error).__name__
         return f"signal {-status}" if status < 0 else f"status {status}"
 
     def _last_words(self) -> str:

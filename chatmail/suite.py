@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from chatmail import strays
 from chatmail.embedded import postgres, valkey
-from chatmail.embedded.postgres import OWNER, Postgres
+from chatmail.embedded.postgres import OWNER, Postgres, connections_for
 from chatmail.embedded.valkey import Valkey
 from chatmail.folder import Folder
 from chatmail.keeper import Keeper, Say
@@ -37,7 +37,11 @@ class Suite:
         self._hear = hear
         self._ready_files = [folder.status, *([ready_file] if ready_file else [])]
         self._is_ready = False
-        self._postgres = None if settings.database_url else Postgres(folder.postgres, folder.postgres_sockets)
+        self._has_complained = False
+        connections = connections_for(settings.workers)
+        self._postgres = (
+            None if settings.database_url else Postgres(folder.postgres, folder.postgres_sockets, connections)
+        )
         self._valkey = None if settings.redis_url else Valkey(folder.run, redis_users())
         self._servers: list[Keeper] = []
         self._services: list[Keeper] = []
@@ -169,6 +173,17 @@ class Suite:
         return self._valkey.url(OPERATOR if user == OWNER else user) if self._valkey else self.settings.redis_url
 
     def _changed(self) -> None:
+        # The services run, with these files or without: a full disk is a reason for a word, once, and none to stop.
+        try:
+            self._write_down()
+        except OSError as error:
+            if not self._has_complained:
+                self._say(f"cannot write down what runs: {error}")
+            self._has_complained = True
+        else:
+            self._has_complained = False
+
+    def _write_down(self) -> None:
         # Postgres keeps a record of its own, and must not be killed as the others may.
         kept = [*self._servers, *self._services]
         pids = {keeper.process.name: keeper.process.pid for keeper in kept if keeper.process.is_running}

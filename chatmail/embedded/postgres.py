@@ -29,7 +29,7 @@ _CONFIGURATION = """\
 # Written at every start; what should last goes to local.conf.
 listen_addresses = ''
 unix_socket_directories = '{sockets}'
-max_connections = 60
+max_connections = {connections}
 fsync = on
 full_page_writes = on
 synchronous_commit = on
@@ -52,12 +52,24 @@ include 'local.conf'
 """
 
 
+# A worker of each service with doors (four) has three lanes, and submission's stores large messages on two threads.
+_EACH_WORKER = 4 * 3 + 2
+# The queue worker, the operator's commands, dumps, and those that a restarted service has not yet let go.
+_BESIDE = 46
+
+
+def connections_for(workers: int) -> int:
+    """Return how many connections a suite may need whose services run in so many processes each."""
+    return _BESIDE + _EACH_WORKER * workers
+
+
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """One cluster: its folder, and the folder of its socket."""
+    """One cluster: its folder, the folder of its socket, and how many connections it takes."""
 
     data: Path
     sockets: Path
+    connections: int = connections_for(1)
 
     def prepare(self) -> None:
         """Make the cluster if there is none, write its configuration and clear what a crash left behind (0.5 s)."""
@@ -66,7 +78,8 @@ class Postgres:
             _create(programs, self.data)
         _check_version(programs, self.data)
         quoted = str(self.sockets).replace("'", "''")
-        (self.data / "postgresql.conf").write_text(_CONFIGURATION.format(sockets=quoted))
+        configuration = _CONFIGURATION.format(sockets=quoted, connections=self.connections)
+        (self.data / "postgresql.conf").write_text(configuration)
         (self.data / "local.conf").touch()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         _identity(programs).give(self.sockets, self.data / "local.conf", self.data / "postgresql.conf")

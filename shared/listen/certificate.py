@@ -77,12 +77,13 @@ class Certificate:
         try:
             pair = (chain.read_bytes(), key.read_bytes())
             _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pair)
-        except OSError as error:  # SSLError is an OSError; a half-written file is read again when it changes
+            for front in self._fronts:
+                front.take_up(pair)
+        except OSError as error:
             log.failure("certificate_not_taken", error)
-            self._stamp = stamp
+            if isinstance(error, ssl.SSLError):  # the files' own fault: they are read again when they change
+                self._stamp = stamp
             return False
-        for front in self._fronts:
-            front.take_up(pair)
         self._pair, self._stamp, self.is_operators = pair, stamp, True
         log.event("certificate_taken")
         return True

@@ -20,8 +20,7 @@ from shared.listen.ticket import Ticket
 BACKLOG = 1024
 HANDSHAKE_SECONDS = 10.0
 SHUTDOWN_SECONDS = 5.0
-PAUSE_SECONDS = 0.2  # while the process or the host is out of descriptors
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+PAUSE_SECONDS = 0.2  # while the process or the host is out of descriptors, or after an error nobody foresaw
 
 
 class Listener:
@@ -82,12 +81,12 @@ class Listener:
         while True:
             try:
                 connection, peer = await loop.sock_accept(sock)
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    log.event("accept_paused", errno=error.errno)
-                    await asyncio.sleep(PAUSE_SECONDS)
+                self._admit(door, connection, peer[0])
+            except ConnectionError:  # the client was gone again before we took it
                 continue
-            self._admit(door, connection, peer[0])
+            except Exception as error:  # out of descriptors, and whatever else: the door stays open
+                log.failure("accept_paused", error)
+                await asyncio.sleep(PAUSE_SECONDS)
 
     def _admit(self, door: Door, connection: socket.socket, address: str) -> None:
         ticket = self._limits.admit(address)

@@ -3,7 +3,7 @@
 Strategy: one worker runs in this process. Several are forked before any loop exists, and the parent only
 waits: the workers hold the reading end of a pipe whose writing end is the parent's, so that they stop both
 when the parent is told to and when it dies. A worker that ends unasked ends them all, with a status other than
-zero: restarting is the work of whoever started the service.
+zero: restarting is the work of whoever started the service. So does work in the background that fails, after a drain.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Literal
 
 import uvloop
 
@@ -23,11 +24,22 @@ DRAIN_SECONDS = 20.0  # a message being received may still be stored and answere
 ServiceMain = Callable[[asyncio.Event], Coroutine[object, object, None]]
 
 
+class Stopping(asyncio.Event):
+    """Set when the service is to end; until somebody waits for it, the service is only starting."""
+
+    is_awaited = False
+
+    async def wait(self) -> Literal[True]:
+        self.is_awaited = True
+        return await super().wait()
+
+
 def run(service_main: ServiceMain, workers: int = 1) -> None:
     """Run `service_main(stopping)` until it returns; `stopping` is set when SIGTERM or SIGINT arrives.
 
-    Ends the program: with a line on standard error and status 1 when the operating system refuses something
-    (a port taken), with status 1 after any other error.
+    Where it is set before `service_main` waits for it, `service_main` is cancelled: it may be waiting for a database
+    that never comes. Ends the program: with a line on standard error and status 1 when the operating system refuses
+    something (a port taken), with status 1 after any other error.
     """
     if workers > 1:
         raise SystemExit(_run_workers(service_main, workers))
@@ -35,8 +47,13 @@ def run(service_main: ServiceMain, workers: int = 1) -> None:
 
 
 async def serve(listener: Listener, stopping: asyncio.Event, *background: Awaitable[None]) -> None:
-    """Open the listener, run `background` beside it, and drain when `stopping` is set."""
+    """Open the listener, run `background` beside it, and drain when `stopping` is set.
+
+    Work in the background that raises is the end too: its error is logged, and raised after the drain.
+    """
     tasks = [asyncio.ensure_future(work) for work in background]
+    for task in tasks:
+        task.add_done_callback(lambda done: _stop_if_failed(done, stopping))
     await listener.open()
     log.event("ready", ports=",".join(map(str, listener.ports)))
     gc.collect()
@@ -45,19 +62,36 @@ async def serve(listener: Listener, stopping: asyncio.Event, *background: Awaita
     log.event("stopping")
     await listener.drain(DRAIN_SECONDS)
     for task in tasks:
-        task.cancel()
+        if not task.cancel():  # it has ended
+            task.result()
+
+
+def _stop_if_failed(task: asyncio.Future[None], stopping: asyncio.Event) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error:
+        log.failure("background_failed", error)
+        stopping.set()
 
 
 def _run_here(service_main: ServiceMain, parent: int | None) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         log.quiet_loop(loop)
-        stopping = asyncio.Event()
+        stopping = Stopping()
+        working = loop.create_task(service_main(stopping))
+
+        def stop() -> None:
+            stopping.set()
+            if not stopping.is_awaited:
+                working.cancel()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
+            loop.add_signal_handler(number, stop)
         if parent is not None:
-            loop.add_reader(parent, _parent_is_gone, loop, parent, stopping)
-        await service_main(stopping)
+            loop.add_reader(parent, _parent_is_gone, loop, parent, stop)
+        await asyncio.wait([working])
+        if not (working.cancelled() and stopping.is_set()):
+            working.result()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -69,9 +103,9 @@ def _run_here(service_main: ServiceMain, parent: int | None) -> None:
             raise SystemExit(1) from None
 
 
-def _parent_is_gone(loop: asyncio.AbstractEventLoop, parent: int, stopping: asyncio.Event) -> None:
+def _parent_is_gone(loop: asyncio.AbstractEventLoop, parent: int, stop: Callable[[], None]) -> None:
     loop.remove_reader(parent)
-    stopping.set()
+    stop()
 
 
 def _run_workers(service_main: ServiceMain, workers: int) -> int:

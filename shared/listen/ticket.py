@@ -11,10 +11,11 @@ class Ticket:
     """One admitted connection.
 
     `source` is a keyed hash of where it comes from: for counting, never for logs. A protocol sets `on_drain` to
-    learn that the service is about to stop, and calls `close` when its connection is lost.
+    learn that the service is about to stop, and calls `close` when its connection is lost; who counts connections
+    elsewhere sets `on_closed` to learn of that.
     """
 
-    __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_drain", "source")
+    __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_closed", "on_drain", "source")
 
     def __init__(
         self,
@@ -24,6 +25,7 @@ class Ticket:
     ) -> None:
         self.source = source
         self.on_drain: Callable[[], None] = _nothing
+        self.on_closed: Callable[[], None] = _nothing
         self.is_released = False
         self.is_closed = False
         self._on_release = on_release
@@ -42,3 +44,4 @@ class Ticket:
             self.is_closed = True
             self.on_drain = _nothing
             self._on_close(self)
+            self.on_closed()

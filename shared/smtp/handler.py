@@ -17,11 +17,15 @@ from shared.smtp.spool import Budget, Received
 
 @dataclass(slots=True)
 class Envelope:
-    """One mail transaction: `mail_from` is None for the null sender, `rcpt_tos` are the accepted, each once."""
+    """One mail transaction: `mail_from` is None for the null sender, `rcpt_tos` are the accepted, each once.
+
+    `payer` is whose share of the budget the message takes; a handler says so at MAIL.
+    """
 
     mail_from: Address | None
     smtp_utf8: bool = False
     rcpt_tos: list[Address] = field(default_factory=list)
+    payer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class Session:
         return self._end(last)
 
     def close(self) -> None:
-        """The connection is gone: free what a half-received message holds."""
+        """The connection is gone, or soon will be: free what a half-received message holds."""
         self.is_over = True
         if self._received:
             self._received.close()
@@ -238,6 +238,8 @@ class Session:
         return answer.line()
 
     def _login_failed(self, answer: Reply) -> bytes:
+        if answer.code == 421:
+            return self._end(answer)
         self._login_failures += 1
         if self._login_failures < MAX_LOGIN_FAILURES:
             return answer.line()
@@ -297,9 +299,9 @@ class Session:
             return self._junked(reply.BAD_SEQUENCE)
         if not self._envelope.rcpt_tos:
             return self._junked(reply.NO_RECIPIENTS)
-        if self._terms.budget.is_spent:
+        if self._terms.budget.is_spent(self._envelope.payer):
             return self._junked(reply.NO_SPACE)
-        self._received = Received(self._terms.budget, self._terms.folder)
+        self._received = Received(self._terms.budget, self._terms.folder, self._envelope.payer)
         self._framer.start_message(self._terms.max_size)
         return reply.START_DATA.line()
 
@@ -333,7 +335,7 @@ class Session:
         return self._end(reply.TOO_MANY_ERRORS) if self._junk > MAX_JUNK else b""
 
     def _end(self, last: Reply) -> bytes:
-        self.is_over = True
+        self.close()  # now: the client may take its time to hang up
         self._framer.clear()
         return last.line()
 

@@ -1,6 +1,7 @@
 """A message while it is being received: in memory, then in an unlinked file, within one budget for the process."""
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -11,24 +12,40 @@ BUDGET = 256 * 1024 * 1024
 
 
 class Budget:
-    """Octets of messages that are under way in this process, all connections together."""
+    """Octets of messages that are under way in this process, all connections together.
 
-    def __init__(self, octets: int = BUDGET) -> None:
+    One payer has a quarter of them, so that it takes several to keep everybody else out; or `largest` octets, one
+    message, where that is more. The payer "" is nobody in particular and has no share of its own.
+    """
+
+    def __init__(self, octets: int = BUDGET, largest: int = 0) -> None:
         self._left = octets
+        self._share = max(octets // 4, largest)
+        self._taken: Counter[str] = Counter()
 
-    @property
-    def is_spent(self) -> bool:
-        return self._left <= 0
+    def is_spent(self, payer: str = "") -> bool:
+        """Tell whether this payer can take nothing."""
+        return self._room(payer) <= 0
 
-    def take(self, octets: int) -> bool:
+    def take(self, octets: int, payer: str = "") -> bool:
         """Take so many, or none and return False."""
-        if octets > self._left:
+        if octets > self._room(payer):
             return False
         self._left -= octets
+        if payer:
+            self._taken[payer] += octets
         return True
 
-    def give_back(self, octets: int) -> None:
+    def give_back(self, octets: int, payer: str = "") -> None:
+        """Return what the same payer took."""
         self._left += octets
+        if payer:
+            self._taken[payer] -= octets
+            if not self._taken[payer]:
+                del self._taken[payer]
+
+    def _room(self, payer: str) -> int:
+        return min(self._left, self._share - self._taken[payer]) if payer else self._left
 
 
 class Received:
@@ -37,10 +54,11 @@ class Received:
     `has_failed` says that there was no room for all of it, in the budget or on the disk.
     """
 
-    __slots__ = ("_budget", "_chunks", "_file", "_folder", "has_failed", "size")
+    __slots__ = ("_budget", "_chunks", "_file", "_folder", "_payer", "has_failed", "size")
 
-    def __init__(self, budget: Budget, folder: Path | None = None) -> None:
+    def __init__(self, budget: Budget, folder: Path | None = None, payer: str = "") -> None:
         self._budget = budget
+        self._payer = payer
         self._folder = folder
         self._chunks: list[bytes] = []
         self._file: IO[bytes] | None = None
@@ -51,7 +69,7 @@ class Received:
         """Add octets; once this has failed, nothing is kept."""
         if self.has_failed or not octets:
             return
-        if not self._budget.take(len(octets)):
+        if not self._budget.take(len(octets), self._payer):
             self._fail()
             return
         self.size += len(octets)
@@ -69,7 +87,7 @@ class Received:
 
     def close(self) -> None:
         """Free what it holds; may be called again."""
-        self._budget.give_back(self.size)
+        self._budget.give_back(self.size, self._payer)
         self.size = 0
         self._chunks = []
         if self._file is not None:

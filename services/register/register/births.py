@@ -33,7 +33,7 @@ class Accounts(Protocol):
         """Make the account and use the token up by one, or neither: "created", "taken" or "bad token"."""
 
 
-HashPassword = Callable[[str], Awaitable[str]]
+HashPassword = Callable[[str], Awaitable[str]]  # raises Unavailable where too many wait
 
 
 class Births:
@@ -85,8 +85,8 @@ class Births:
     async def _give_for(self, token: str) -> tuple[Address, str]:
         for _ in range(ATTEMPTS):
             address, password = self._mint()
-            password_hash = await self._hash_password(password)
             try:
+                password_hash = await self._hash_password(password)
                 outcome = await self._accounts.create_with_token(token, address, password_hash)
             except Unavailable:
                 raise refusal.away() from None

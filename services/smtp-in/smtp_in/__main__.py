@@ -13,6 +13,7 @@ from shared.listen.run import run, serve
 from shared.queue import presence
 from shared.settings import Settings
 from shared.smtp.handler import Terms
+from shared.smtp.spool import Budget
 from shared.storage.database import connect
 from shared.storage.recipients import Recipients
 from shared.storage.suite import read_certificate
@@ -43,6 +44,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             has_auth=False,
             greeting_delay=GREETING_DELAY,
             folder=chosen.data,
+            budget=Budget(largest=chosen.max_message_size),
         )
         tls = certificate.context(minimum=ssl.TLSVersion.TLSv1_2)  # other mail servers lag behind clients
         listener = Listener(

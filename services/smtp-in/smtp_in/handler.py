@@ -73,6 +73,7 @@ class Stranger:
         """Send our own users to their own door."""
         if self._desk.disk.is_low:
             return reply.NO_SPACE
+        envelope.payer = self._source
         verdict = judge_stranger(envelope.mail_from, self._desk.domains)
         return verdict.reply if isinstance(verdict, Reject) else reply.SENDER_OK
 

@@ -20,6 +20,7 @@ from shared.queue.logins import Logins
 from shared.queue.pace import Pace
 from shared.settings import Settings
 from shared.smtp.handler import Terms
+from shared.smtp.spool import Budget
 from shared.storage.accounts import Accounts
 from shared.storage.database import Database, connect
 from shared.storage.deliveries import Deliveries
@@ -43,7 +44,13 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         disk = Disk(chosen.data, chosen.min_free_disk)
         desk = _desk(chosen, database, disk, await read_login_key(database))
         limits = SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 5000)
-        terms = Terms(parse_own_domain(chosen.hostname), chosen.max_message_size, has_auth=True, folder=chosen.data)
+        terms = Terms(
+            parse_own_domain(chosen.hostname),
+            chosen.max_message_size,
+            has_auth=True,
+            folder=chosen.data,
+            budget=Budget(largest=chosen.max_message_size),
+        )
         ports = (chosen.port_submissions, chosen.port_submission)
         listener = Listener(
             doors(desk, terms, certificate.context(), chosen.addresses, ports, lambda: limits.is_crowded),

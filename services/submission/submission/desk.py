@@ -1,7 +1,8 @@
 """What every connection of the service shares, written from the handler's side."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +14,7 @@ from shared.storage.recipients import Recipient
 
 LARGE = 256 * 1024  # octets; beyond this a message is read and judged on a thread (design §4.9)
 LARGE_AT_ONCE = 2
+ACCOUNT_CONNECTIONS = 20  # in one process; a client uses one or two, and an account may have many clients
 
 
 class Login(Protocol):
@@ -63,9 +65,31 @@ class LoginTicket(Protocol):
     """`shared.listen.ticket.Ticket`, as login needs it."""
 
     source: str
+    is_closed: bool
+    on_closed: Callable[[], None]
 
     def release(self) -> None:
         """Count no longer against the source."""
+
+
+class Places:
+    """The connections of each account that has logged in, at most ACCOUNT_CONNECTIONS: no source limits them then."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[int] = Counter()
+
+    def take(self, account_id: int) -> bool:
+        """Count one more connection, or return False if it is one too many."""
+        if self._taken[account_id] >= ACCOUNT_CONNECTIONS:
+            return False
+        self._taken[account_id] += 1
+        return True
+
+    def give_back(self, account_id: int) -> None:
+        """Count one connection less."""
+        self._taken[account_id] -= 1
+        if not self._taken[account_id]:
+            del self._taken[account_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,7 @@ class Desk:
     database: Database
     disk: Disk
     domains: frozenset[str]
+    places: Places = field(default_factory=Places)
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
     pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(LARGE_AT_ONCE, "large"))
     storing: set[asyncio.Future[Delivered | Full | Gone]] = field(default_factory=set)

@@ -8,6 +8,7 @@ client (a foreign sender, too fast a pace) is remembered and told at RCPT, as th
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 from shared.address import Address
 from shared.delivery import Delivered, Full, Gone, Incoming
@@ -50,6 +51,8 @@ class User:
             return reply.AUTH_TOO_OFTEN
         except Unavailable:
             return reply.AUTH_UNAVAILABLE
+        if not self._take_place(self._account.account_id):
+            return reply.TOO_MANY_CONNECTIONS
         self._ticket.release()
         return reply.AUTH_OK
 
@@ -57,6 +60,7 @@ class User:
         """Begin a message."""
         if self._desk.disk.is_low:
             return reply.NO_SPACE
+        envelope.payer = str(self._who().account_id)
         own = judge_sender(self._who().address, envelope.mail_from)
         self._refusal = own.reply if isinstance(own, Reject) else None
         self._mailboxes, self._is_paced = {}, False
@@ -99,6 +103,13 @@ class User:
                 self._desk.pool, prepare, who.address, envelope.mail_from, received, mailbox_ids
             )
             return ready if isinstance(ready, Reply) else await self._deliver(ready)
+
+    def _take_place(self, account_id: int) -> bool:
+        # A client that hung up meanwhile has no close to come that would give the place back.
+        if self._ticket.is_closed or not self._desk.places.take(account_id):
+            return False
+        self._ticket.on_closed = partial(self._desk.places.give_back, account_id)
+        return True
 
     def _who(self) -> LoggedIn:
         assert self._account, "the frame lets nobody mail before AUTH"

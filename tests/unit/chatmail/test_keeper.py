@@ -23,15 +23,21 @@ class Scene:
             self.process,
             self.is_ready,
             say=self.said.append,
-            on_change=lambda: self.changes.append(self.process.pid),
+            on_change=self.changed,
             before=self.clear,
         )
+        self.troubles: list[Exception] = []  # one for each change to come
 
     async def is_ready(self) -> bool:
         return self.process.has_said_ready
 
     def clear(self) -> None:
         self.cleared += 1
+
+    def changed(self) -> None:
+        self.changes.append(self.process.pid)
+        if self.troubles:
+            raise self.troubles.pop(0)
 
     async def until_replaced(self, pid: int) -> None:
         async with asyncio.timeout(30):
@@ -52,6 +58,49 @@ async def test_it_is_started_again_after_a_kill() -> None:
     assert scene.cleared == 1
     await scene.keeper.stop()
     assert not scene.process.is_running
+
+
+@pytest.mark.parametrize("change", [1, 2])
+async def test_no_error_of_ours_ends_the_keeping(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
+    monkeypatch.setattr(room, "FIRST_PAUSE", 0.01)
+    scene = Scene("import time; print('t s I ready'); time.sleep(60)")
+    await scene.keeper.start()
+    scene.troubles = [RuntimeError("what is this")] * change
+    for _ in range(3):
+        pid = scene.process.pid
+        scene.process.kill()
+        await scene.until_replaced(pid)
+    assert any("what is this" in line for line in scene.said)
+    await scene.keeper.stop()
+
+
+async def test_a_terminal_that_is_gone_ends_no_keeping() -> None:
+    scene = Scene("import time; print('t s I ready'); time.sleep(60)")
+
+    def gone(_line: str) -> None:
+        raise BrokenPipeError
+
+    scene.keeper._say = gone
+    await scene.keeper.start()
+    first = scene.process.pid
+    scene.process.kill()
+    await scene.until_replaced(first)
+    await scene.keeper.stop()
+
+
+async def test_who_cannot_hear_it_ends_no_keeping() -> None:
+    scene = Scene("import time; print('t s I ready'); time.sleep(60)")
+
+    def deaf(_name: str, _line: str) -> None:
+        scene.process._hear = lambda *_: None
+        raise BrokenPipeError
+
+    scene.process._hear = deaf
+    await scene.keeper.start()
+    first = scene.process.pid
+    scene.process.kill()
+    await scene.until_replaced(first)
+    await scene.keeper.stop()
 
 
 async def test_one_that_never_starts_is_trouble_with_its_last_words() -> None:

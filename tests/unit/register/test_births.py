@@ -1,9 +1,11 @@
 import asyncio
 
 import pytest
+from register.births import Births
 from register.refusal import Refusal
 
-from tests.unit.register.fakes import Clock, FakeAccounts, births, site
+from shared.storage.errors import Unavailable
+from tests.unit.register.fakes import Clock, FakeAccounts, births, counted_bytes, site
 
 
 async def refused(accounts: FakeAccounts, token: str) -> Refusal:
@@ -71,6 +73,17 @@ async def test_a_database_that_goes_away_on_the_way() -> None:
     with pytest.raises(Refusal) as caught:
         await of.give("secret")
     assert caught.value.status == 503
+
+
+async def test_too_many_hashes_waiting_is_no_error_of_ours() -> None:
+    async def crowded(_password: str) -> str:
+        raise Unavailable
+
+    of, accounts = site(), FakeAccounts("token", {"secret": 1})
+    with pytest.raises(Refusal) as caught:
+        await Births(accounts, crowded, counted_bytes(), of.rules, of.server.domain, Clock()).give("secret")
+    assert caught.value.status == 503
+    assert accounts.tokens == {"secret": 1}
 
 
 async def test_the_kind_of_registration_is_remembered_for_two_seconds() -> None:

@@ -28,6 +28,7 @@ async def running(database_url: str, data: Path, **settings: str) -> AsyncIterat
     chosen = {
         "MADDY_DATABASE_URL": database_url,
         "MADDY_DATA": str(data),
+        "MADDY_REDIS_URL": "unix:///nowhere",  # away, which is no trouble of this service
         "MADDY_DOMAIN": "127.0.0.1",
         "MADDY_LISTEN": "127.0.0.1",
         "MADDY_PORT_HTTP": "0",

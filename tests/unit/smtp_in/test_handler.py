@@ -56,6 +56,12 @@ async def test_only_our_own_addresses_are_looked_up() -> None:
     assert world.looked_up == [1]
 
 
+def test_what_is_under_way_counts_against_the_source() -> None:
+    envelope = Envelope(parse("zoe@there.test"))
+    Stranger(desk(World()), "one").sender(envelope)
+    assert envelope.payer == "one"
+
+
 def test_the_table_is_bounded() -> None:
     rejects = Rejects(Clock())
     for number in range(MAX_SOURCES + 10):

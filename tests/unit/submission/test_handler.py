@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from submission import handler as handlers
-from submission.desk import LARGE, Desk
+from submission.desk import ACCOUNT_CONNECTIONS, LARGE, Desk
 from submission.handler import User
 
 from shared.address import Address, parse
@@ -56,6 +56,43 @@ async def test_login_gives_the_place_back() -> None:
     assert not ticket.is_released
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
     assert ticket.is_released
+
+
+async def test_an_account_has_so_many_connections_and_gets_them_back() -> None:
+    world = World()
+    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    tickets = [Ticket("source") for _ in range(ACCOUNT_CONNECTIONS + 1)]
+    answers = [await User(desk, ticket).authenticate("ann@here.test", PASSWORD) for ticket in tickets]
+    assert answers == [reply.AUTH_OK] * ACCOUNT_CONNECTIONS + [reply.TOO_MANY_CONNECTIONS]
+    assert not tickets[-1].is_released
+    assert await User(desk, Ticket("source")).authenticate("bob@here.test", PASSWORD) == reply.AUTH_OK
+    tickets[-1].close()
+    assert await User(desk, Ticket("source")).authenticate("ann@here.test", PASSWORD) == reply.TOO_MANY_CONNECTIONS
+    tickets[0].close()
+    tickets[0].close()
+    assert await User(desk, Ticket("source")).authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
+    assert await User(desk, Ticket("source")).authenticate("ann@here.test", PASSWORD) == reply.TOO_MANY_CONNECTIONS
+
+
+async def test_who_hangs_up_during_login_takes_no_place() -> None:
+    world = World()
+    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    for _ in range(ACCOUNT_CONNECTIONS):
+        ticket = Ticket("source")
+        ticket.close()
+        await User(desk, ticket).authenticate("ann@here.test", PASSWORD)
+    assert await User(desk, Ticket("source")).authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
+
+
+async def test_what_is_under_way_counts_against_the_account() -> None:
+    envelope = Envelope(ANN)
+    (await user(World())).sender(envelope)
+    other = Envelope(BOB)
+    world = World()
+    bob = User(Desk(world, world, world, world, world, world, DOMAINS), Ticket("source"))
+    await bob.authenticate("bob@here.test", PASSWORD)
+    bob.sender(other)
+    assert "" != envelope.payer != other.payer != ""
 
 
 async def test_what_is_stored() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chatmail.embedded.postgres import STOP_SIGNAL, Postgres
+from chatmail.embedded.postgres import STOP_SIGNAL, Postgres, connections_for
 from chatmail.trouble import Trouble
 from tests import servers
 
@@ -56,6 +56,17 @@ def test_data_and_the_operators_configuration_outlive_a_restart(server: Postgres
     with servers.running(server, STOP_SIGNAL), psycopg.connect(server.url()) as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
         assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+
+
+@pytest.mark.parametrize(("workers", "connections"), [(1, 60), (4, 102), (64, 942)])
+def test_every_worker_finds_its_connections(workers: int, connections: int) -> None:
+    assert connections_for(workers) == connections
+
+
+def test_it_takes_as_many_connections_as_it_is_told(server: Postgres) -> None:
+    many = Postgres(server.data, server.sockets, connections_for(64))
+    with servers.running(many, STOP_SIGNAL), psycopg.connect(many.url()) as connection:
+        assert connection.execute("SHOW max_connections").fetchone() == ("942",)
 
 
 def test_after_a_kill_it_starts_again(server: Postgres) -> None:

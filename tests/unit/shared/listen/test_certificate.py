@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from shared.listen import certificate as certificates
 from shared.listen.certificate import Certificate
 
 
@@ -150,6 +151,27 @@ def test_t9_minimum_version() -> None:
     assert shown(certificate.context(minimum=ssl.TLSVersion.TLSv1_2), maximum=ssl.TLSVersion.TLSv1_2)[2] == "TLSv1.2"
     with pytest.raises(ssl.SSLError):
         shown(certificate.context(), maximum=ssl.TLSVersion.TLSv1_2)
+
+
+@pytest.mark.parametrize("failing", ["read", "hand to the doors"])
+async def test_a_passing_trouble_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    certificate = Certificate(FALLBACK, tmp_path)
+    context = certificate.context()
+    put(tmp_path, SECOND)
+    loads = iter([OSError(28, "No space left on device")] if failing == "read" else [None, OSError(24, "Too many")])
+    load = certificates._load
+
+    def troubled(into: ssl.SSLContext, pair: certificates.Pair) -> None:
+        error = next(loads, None)
+        if error:
+            raise error
+        load(into, pair)
+
+    monkeypatch.setattr(certificates, "_load", troubled)
+    assert not certificate.refresh()
+    assert shown(context)[0] == "fallback"
+    assert certificate.refresh()
+    assert shown(context)[0] == "second"
 
 
 async def test_watch_takes_up_a_new_pair(tmp_path: Path) -> None:

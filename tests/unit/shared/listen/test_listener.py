@@ -205,10 +205,11 @@ async def test_a_host_without_ipv6_has_no_such_door(monkeypatch: pytest.MonkeyPa
         await Listener([Door("::1", 0, Echo)], many()).open()
 
 
-async def test_out_of_descriptors_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unforeseen", [[], [OSError(errno.ENETDOWN, "Network is down")], [ValueError("what is this")]])
+async def test_no_error_ends_accepting(monkeypatch: pytest.MonkeyPatch, unforeseen: list[Exception]) -> None:
     loop = asyncio.get_running_loop()
     accept: Callable[..., object] = loop.sock_accept
-    failures = iter([OSError(errno.EMFILE, "Too many open files"), OSError(errno.ECONNABORTED, "gone")])
+    failures = iter([OSError(errno.EMFILE, "Too many open files"), OSError(errno.ECONNABORTED, "gone"), *unforeseen])
 
     async def failing(sock: socket.socket) -> object:
         error = next(failures, None)
@@ -217,6 +218,15 @@ async def test_out_of_descriptors_is_a_pause(monkeypatch: pytest.MonkeyPatch) ->
         return await accept(sock)  # type: ignore[misc]
 
     monkeypatch.setattr(loop, "sock_accept", failing)
-    monkeypatch.setattr(listening, "PAUSE_SECONDS", 0.01)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def remembered(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("shared.listen.listener.asyncio.sleep", remembered)
     async with opened(Door("127.0.0.1", 0, Echo)) as listener:
-        assert await first_line(listener.ports[0]) == b"hello\r\n"
+        async with asyncio.timeout(10):
+            assert await first_line(listener.ports[0]) == b"hello\r\n"
+    assert pauses == [listening.PAUSE_SECONDS] * (1 + len(unforeseen))

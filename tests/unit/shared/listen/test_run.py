@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[4]
 SERVICE = """
 import asyncio, os, sys
 from shared import log
-from shared.listen.run import run
+from shared.listen.limits import SourceLimits
+from shared.listen.listener import Listener
+from shared.listen.run import run, serve
 
 def tell(line):
     os.write(1, line.encode() + b"\\n")  # one write, so that two workers' lines stay lines
@@ -26,6 +28,16 @@ async def main(stopping):
         raise OSError(98, "cannot listen on 127.0.0.1 port 25: Address already in use")
     if sys.argv[2] == "end":
         return
+    if sys.argv[2] == "starting":
+        try:
+            await asyncio.sleep(600)  # for a database, say
+        finally:
+            tell("tidied")
+    if sys.argv[2] == "background":
+        async def watch():
+            await asyncio.sleep(0)
+            raise RuntimeError("the password of somebody")
+        await serve(Listener([], SourceLimits(9, 9, 9)), stopping, asyncio.sleep(0), asyncio.sleep(600), watch())
     await stopping.wait()
     tell("stopped")
 
@@ -90,6 +102,33 @@ def test_a_taken_port_is_told_in_one_line(workers: int) -> None:
     assert process.returncode == 1
     assert "127.0.0.1 port 25" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_service_that_is_still_starting(workers: int, number: signal.Signals) -> None:
+    with start(workers, "starting") as process:
+        assert process.stdout
+        for _ in range(workers):
+            assert process.stdout.readline().startswith("up")
+        process.send_signal(number)
+        try:
+            assert process.stdout.read().count("tidied") == workers
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_work_in_the_background_that_fails_ends_the_service(workers: int) -> None:
+    with start(workers, "background") as process:
+        try:
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert "background_failed error=RuntimeError" in told
+    assert "password" not in told
 
 
 def test_a_service_that_is_done_ends() -> None:

@@ -20,7 +20,7 @@ from shared.smtp import connection as connections
 from shared.smtp.connection import Connection
 from shared.smtp.handler import Envelope, Terms
 from shared.smtp.session import Session
-from shared.smtp.spool import Received
+from shared.smtp.spool import BUDGET, Received
 from shared.storage.selfsigned import make
 from tests.dialogs.player import any_certificate
 
@@ -81,6 +81,7 @@ class House:
         self.guest = Guest()
         self.limits = SourceLimits(1000, 1000, 1000)
         self.is_crowded = False
+        self.connections: list[Connection] = []
         self.terms = Terms("mx.here.test", 30_000_000, has_auth=False, greeting_delay=delay)
         self.door = Door("127.0.0.1", 0, self._connection, tls=TLS if is_tls else None)
         self.listener = Listener([self.door], self.limits)
@@ -88,7 +89,9 @@ class House:
     def _connection(self, ticket: Ticket) -> Connection:
         tls = None if self.door.tls else TLS
         crowded: Callable[[], bool] = lambda: self.is_crowded  # noqa: E731
-        return Connection(ticket, self.guest, self.terms, is_tls=tls is None, tls=tls, is_crowded=crowded)
+        made = Connection(ticket, self.guest, self.terms, is_tls=tls is None, tls=tls, is_crowded=crowded)
+        self.connections.append(made)
+        return made
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
@@ -146,6 +149,19 @@ async def test_starttls_with_an_impatient_client() -> None:
                 await client.writer.start_tls(any_certificate())
                 assert (await client.say(b"EHLO client\r\n")).startswith(b"250-")
                 assert (await client.say(b"QUIT\r\n", 6)).endswith(reply.BYE.line())
+
+
+@on_uvloop
+async def test_starttls_late_in_a_dialogue_has_its_time() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "LOOK_SECONDS", 0.02)
+        async with House() as house, house.client() as client:
+            await client.greet()
+            house.connections[0]._asked -= connections.ANSWER_SECONDS  # long ago, as on a connection kept open
+            assert await client.say(b"STARTTLS\r\n") == reply.START_TLS.line()
+            await asyncio.sleep(0.1)  # looks pass while the client makes up its mind
+            await client.writer.start_tls(any_certificate())
+            assert (await client.say(b"EHLO client\r\n")).startswith(b"250-")
 
 
 @on_uvloop
@@ -308,11 +324,55 @@ async def test_s31_silence_and_dripping_have_a_deadline() -> None:
 @on_uvloop
 async def test_s31_a_message_has_a_least_rate() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connections, "MESSAGE_SECONDS", 0.2)
+        patch.setattr(connections, "STRIDE_SECONDS", 0.2)
         patch.setattr(connections, "LOOK_SECONDS", 0.05)
         async with House() as house:
             assert await late(house, GROUP) == reply.TOO_SLOW.line()
             assert house.guest.messages == []
+
+
+@on_uvloop
+async def test_s31_octets_sent_early_are_no_credit_for_later() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "STRIDE_SECONDS", 0.2)
+        patch.setattr(connections, "LOOK_SECONDS", 0.05)
+        async with House() as house, house.client() as client:
+            await client.greet()
+            await client.say(GROUP, 3)
+            client.writer.write((b"x" * 70 + b"\r\n") * 100_000)
+            async with asyncio.timeout(30):  # the octets would have paid for four hours
+                assert await client.line() == reply.TOO_SLOW.line()
+            assert house.terms.budget.take(BUDGET)
+
+
+@on_uvloop
+async def test_s31_a_whole_message_has_a_deadline_however_fast_it_comes() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "MESSAGE_SECONDS", 0.3)
+        patch.setattr(connections, "LOOK_SECONDS", 0.05)
+        async with House() as house, house.client() as client:
+            await client.greet()
+            await client.say(GROUP, 3)
+            answer = asyncio.create_task(client.line())
+            async with asyncio.timeout(30):
+                while not answer.done():
+                    client.writer.write(b"x" * 70 + b"\r\n")
+                    await asyncio.sleep(0.01)
+            assert answer.result() == reply.TOO_SLOW.line()
+
+
+@on_uvloop
+async def test_s31_who_sends_at_the_least_rate_is_waited_for() -> None:
+    async with House() as house, house.client() as client:
+        await client.greet()
+        await client.say(GROUP, 3)
+        (connection,) = house.connections
+        connection._strode -= connections.STRIDE_SECONDS - 1  # nearly over
+        before = connection._due()
+        client.writer.write((b"x" * 70 + b"\r\n") * (connections.STRIDE // 72 + 1))
+        while connection._due() == before:
+            await asyncio.sleep(0.01)
+        assert connection._due() > before + connections.STRIDE_SECONDS - 2
 
 
 @on_uvloop
@@ -329,7 +389,7 @@ async def test_s31_a_crowded_house_has_less_patience() -> None:
 async def test_a_handler_at_work_is_not_the_clients_delay() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connections, "COMMAND_SECONDS", 0.1)
-        patch.setattr(connections, "MESSAGE_SECONDS", 0.1)
+        patch.setattr(connections, "STRIDE_SECONDS", 0.1)
         patch.setattr(connections, "LOOK_SECONDS", 0.02)
         async with House() as house, house.client() as client:
             await client.greet()

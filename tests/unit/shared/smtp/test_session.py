@@ -28,17 +28,20 @@ class Guest:
         self.error: Exception | None = None
         self.is_slow = False
         self.first = reply.SENDER_OK
+        self.login = reply.AUTH_OK
+        self.payer = ""
 
     def welcome(self) -> Reply | None:
         return None
 
     async def authenticate(self, name: str, password: str) -> Reply:
         await self._work()
-        return reply.AUTH_OK
+        return self.login
 
     def sender(self, envelope: Envelope) -> Reply:
         if self.error:
             raise self.error
+        envelope.payer = self.payer
         return self.first
 
     async def recipients(self, envelope: Envelope, addresses: Sequence[Address]) -> Sequence[Reply]:
@@ -246,6 +249,35 @@ async def test_s23_a_spent_budget_is_told_at_data() -> None:
     assert budget.take(10)
     subject = await ready(Guest(), budget=budget)
     assert (await say(subject, MAIL + RCPT + b"DATA\r\n")).endswith(reply.NO_SPACE.line())
+
+
+async def test_s23_a_payer_who_has_its_share_is_told_at_data_and_others_are_not() -> None:
+    budget = Budget(400_000)
+    guest, other = Guest(), Guest()
+    guest.payer, other.payer = "one", "other"
+    assert budget.take(100_000, "one")
+    subject = await ready(guest, budget=budget)
+    assert (await say(subject, MAIL + RCPT + b"DATA\r\n")).endswith(reply.NO_SPACE.line())
+    subject = await ready(other, budget=budget)
+    await say(subject, MAIL + RCPT + b"DATA\r\n")
+    assert await say(subject, b"fits\r\n.\r\n") == reply.ACCEPTED.line()
+
+
+async def test_a_dialogue_that_ends_in_a_message_gives_its_octets_back_at_once() -> None:
+    budget = Budget(100_000)
+    subject = await ready(Guest(), budget=budget)
+    await say(subject, MAIL + RCPT + b"DATA\r\n")
+    await say(subject, (b"x" * 70 + b"\r\n") * 1000)
+    subject.end(reply.TOO_SLOW)
+    assert budget.take(100_000)
+
+
+async def test_a_login_that_is_one_too_many_ends_the_dialogue() -> None:
+    guest = Guest()
+    guest.login = reply.TOO_MANY_CONNECTIONS
+    subject = await ready(guest, has_auth=True)
+    assert await say(subject, b"AUTH PLAIN AGEAYg==\r\n") == reply.TOO_MANY_CONNECTIONS.line()
+    assert subject.is_over
 
 
 async def test_a_half_message_gives_its_octets_back() -> None:

@@ -37,11 +37,33 @@ def test_s23_the_budget_is_shared_and_given_back() -> None:
     other.write(b"1")
     assert other.size == 0
     one.write(b"1234")
-    assert budget.is_spent
+    assert budget.is_spent()
     one.close()
     one.close()
     assert budget.take(10)
     assert not budget.take(1)
+
+
+def test_one_payer_has_a_quarter_of_the_budget() -> None:
+    budget = Budget(100)
+    one, same, other = (Received(budget, None, payer) for payer in ("one", "one", "other"))
+    one.write(b"1" * 20)
+    same.write(b"1" * 6)
+    assert same.has_failed
+    assert not budget.is_spent("one")
+    one.write(b"1" * 5)
+    assert budget.is_spent("one")
+    assert not budget.is_spent("other")
+    other.write(b"1" * 25)
+    assert not other.has_failed
+    for received in (one, same, other):
+        received.close()
+    assert budget.take(25, "one")
+    assert not budget.take(1, "one")
+
+
+def test_one_message_always_fits_a_share() -> None:
+    assert Budget(100, largest=60).take(60, "one")
 
 
 def test_a_full_disk_is_a_failure_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
