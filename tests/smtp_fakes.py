@@ -29,7 +29,7 @@ class World:
 
     is_available: bool = True
     is_low: bool = False
-    trouble: str = ""  # login, too-often, lookup, store, space, full, gone, crash
+    trouble: str = ""  # login, too-often, lookup, store, space, full, gone, crash, banned
     may_go: list[bool] = field(default_factory=list)
     stored: list[Incoming] = field(default_factory=list)
     looked_up: list[int] = field(default_factory=list)
@@ -53,7 +53,7 @@ class World:
             raise Unavailable
         if self.trouble == "crash":
             raise RuntimeError("connection to server at 192.0.2.99 failed")
-        return [self._user(address) for address in addresses]
+        return [None if self.trouble == "banned" else self._user(address) for address in addresses]
 
     async def may_send(self, account_id: int) -> bool:
         await asyncio.sleep(0)

@@ -47,6 +47,7 @@ LOOP = Reply(554, "5.4.6", "Too many hops")
 
 # Sender and recipients
 FOREIGN_SENDER = Reply(553, "5.7.1", "Sender address is not yours")
+ACCOUNT_CLOSED = Reply(550, "5.7.1", "This account is closed")
 BAD_SENDER = Reply(501, "5.1.7", "Bad sender address syntax")
 BAD_RECIPIENT = Reply(501, "5.1.3", "Bad recipient address syntax")
 NO_SUCH_USER = Reply(550, "5.1.1", "User doesn't exist")

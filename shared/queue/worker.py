@@ -31,6 +31,9 @@ class ContractWorker(SimpleWorker):
         self.was_told_to_stop = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+    def subscribe(self) -> None:
+        """Take no orders by Redis: whoever got in there could end a job or the worker (design §4.2)."""
+
     def handle_exception(self, job: Any, *exc_info: Any) -> None:
         """Note the failure by type; RQ's own words would quote the job."""
         log.event("job-failed", error=getattr(exc_info[0], "__name__", "?"))

@@ -73,10 +73,16 @@ class User:
             return [refusal] * len(addresses)
         verdicts = {address: judge_leaving(address, self._desk.domains) for address in addresses}
         local = [address for address, verdict in verdicts.items() if not isinstance(verdict, Reject)]
+        own = self._who()
         try:
-            found = dict(zip(local, await self._desk.recipients.find(local), strict=True)) if local else {}
+            oneself, *others = await self._desk.recipients.find([own.address, *local])
         except Unavailable:
             return [reply.TROUBLE] * len(addresses)
+        # A ban or a deletion holds for connections that are open, too.
+        if oneself is None or oneself.mailbox_id != own.mailbox_id:
+            self._refusal = reply.ACCOUNT_CLOSED
+            return [self._refusal] * len(addresses)
+        found = dict(zip(local, others, strict=True))
         replies: list[Reply] = []
         for address, verdict in verdicts.items():
             recipient = found.get(address)

@@ -195,6 +195,15 @@ async def test_a_foreign_sender_costs_no_pace_and_no_lookup() -> None:
     assert (world.may_go, world.looked_up) == ([True], [])
 
 
+async def test_who_was_banned_meanwhile_sends_no_more() -> None:
+    world = World()
+    found = await user(world)
+    envelope = Envelope(ANN)
+    found.sender(envelope)
+    world.trouble = "banned"
+    assert await found.recipients(envelope, [CAT]) == [reply.ACCOUNT_CLOSED]
+
+
 async def test_recipients_are_looked_up_together() -> None:
     world = World()
     found = await user(world)
@@ -202,7 +211,7 @@ async def test_recipients_are_looked_up_together() -> None:
     found.sender(envelope)
     group = [parse(f"group-{number}@here.test") for number in range(200)]
     assert await found.recipients(envelope, group) == [reply.RECIPIENT_OK] * 200
-    assert world.looked_up == [200]
+    assert world.looked_up == [201]  # and oneself
 
 
 def test_prepare_is_what_the_pool_runs() -> None:
