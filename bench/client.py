@@ -1,7 +1,7 @@
-"""The load generator, a process of its own: `python -m bench.client '{…}'`.
+"""The load generator, a process of its own: `python -m bench.client '{…}' FILE`.
 
-It says `begin` and `end` on standard output when the measured time begins and ends, and then what it measured as one
-line of JSON. While users cycle there is one message in flight for each.
+It says `begin` and `end` on standard output when the measured time begins and ends, and writes what it measured to FILE
+as JSON. While users cycle there is one message in flight for each.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvloop
 
@@ -107,7 +108,7 @@ def _say(word: str) -> None:
 def main() -> None:
     job = Job(**json.loads(sys.argv[1]))
     uvloop.install()
-    print(json.dumps(asyncio.run(Load(job).run())), flush=True)
+    Path(sys.argv[2]).write_text(json.dumps(asyncio.run(Load(job).run())))
 
 
 if __name__ == "__main__":

@@ -42,12 +42,13 @@ def measure(suite: Suite, job: Job) -> Figures:
     """Run the load generator against the suite and measure both."""
     roots = _roots(suite)
     before = database.counted(suite.owner_url)
-    client = _start(job)
+    figures = suite.folder / "figures.json"
+    client = _start(job, figures)
     _await(client, "begin")
     at_begin = accounting.cpu(roots)
     _await(client, "end")
     at_end = accounting.cpu(roots)
-    found = _finish(client)
+    found = _finish(client, figures)
     after = database.counted(suite.owner_url)
     left = database.messages_left(suite.owner_url)
     assert left == 0, f"{left} messages were not removed"
@@ -69,8 +70,8 @@ def _roots(suite: Suite) -> dict[str, int]:
     return {**status["services"], **status["servers"]}
 
 
-def _start(job: Job) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "bench.client", json.dumps(asdict(job))]
+def _start(job: Job, figures: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "bench.client", json.dumps(asdict(job)), str(figures)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -80,9 +81,7 @@ def _await(client: "subprocess.Popen[str]", word: str) -> None:
     assert line == f"{word}\n", f"the load generator ended with {client.wait(PATIENCE)}, see above"
 
 
-def _finish(client: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert client.stdout
-    output = client.stdout.read()  # not communicate(), which does not know what readline() has buffered
+def _finish(client: "subprocess.Popen[str]", figures: Path) -> dict[str, Any]:
     assert client.wait(PATIENCE) == 0, "the load generator failed, see above"
-    found: dict[str, Any] = json.loads(output)
+    found: dict[str, Any] = json.loads(figures.read_text())
     return found
