@@ -1,6 +1,7 @@
 """Bell, pace, jobs and presence on a real server."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -79,9 +80,11 @@ async def test_without_redis_a_process_paces_alone_at_half_the_rate() -> None:
 
 
 async def test_jobs_are_asked_for_once_and_carry_one_integer(redis_urls: dict[str, str]) -> None:
-    jobs = Jobs(redis_urls["submission"])
+    jobs, may_go = Jobs(redis_urls["submission"]), threading.Event()
+    jobs._pool.submit(may_go.wait)  # hold the thread, so that all five are asked while the first one waits
     for _ in range(5):
         jobs.enqueue(contract.TRIM, 42)
+    may_go.set()
     with redis.Redis.from_url(redis_urls["queue_worker"]) as connection:
         await until(lambda: queue(connection).count == 1)
         (job,) = queue(connection).jobs
