@@ -156,12 +156,23 @@ def _check_version(programs: Path, data: Path) -> None:
 def _end_all(data: Path, patience: float = 10.0) -> None:
     deadline = time.monotonic() + patience
     for number in (STOP_SIGNAL, signal.SIGQUIT, signal.SIGKILL):
-        for pid in _servers_of(data):
+        for pid in _heads(_servers_of(data)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         while _servers_of(data) and time.monotonic() < deadline:
             time.sleep(0.02)
         deadline = time.monotonic() + 1.0
+
+
+def _heads(pids: list[int]) -> list[int]:
+    """Leave out those whose parent is among them: a postmaster ends its own, and takes a child's end for a crash."""
+    return [pid for pid in pids if _parent(pid) not in pids]
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def _servers_of(data: Path) -> list[int]:
