@@ -163,6 +163,15 @@ class Core:
             profile.complaints.clear()
         return taken
 
+    def wait_for_complaint(self, words: str) -> None:
+        """Return when a profile has complained in these words: complaints come apart from answers, and may be late."""
+        heard: list[str] = []
+        deadline = time.monotonic() + PATIENCE
+        while not any(words in complaint.lower() for complaint in heard):
+            assert time.monotonic() < deadline, f"no complaint of {words}: {heard}"
+            heard += self.take_complaints()
+            time.sleep(0.02)
+
 
 def join(inviter: Profile, joiner: Profile) -> tuple[Chat, Chat]:
     """Let one scan the other's code; return their chats when each is sure of the other's key.

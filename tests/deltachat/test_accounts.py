@@ -23,20 +23,20 @@ def test_an_invented_address_is_born_at_first_login(core: Core, suite: Suite, is
     assert core.log_in(link).address in link, "nor was it born for one login only"
 
 
-def test_a_wrong_password_is_refused_as_such(core: Core, suite: Suite) -> None:
+def test_a_wrong_password_is_refused_as_such(own_core: Core, suite: Suite) -> None:
     link = invent(suite)
-    core.log_in(link)
-    stranger = core.new()
+    own_core.log_in(link)
+    stranger = own_core.new()
     with pytest.raises(JsonRpcError, match=r"(?i)authentication|password"):
         stranger.account.add_transport_from_qr(link.replace("?p=", "?p=not-"))
     assert not stranger.account.is_configured()
-    assert core.take_complaints()
+    own_core.wait_for_complaint("authentication")
 
 
-def test_the_core_knows_that_nothing_may_be_sent_in_clear(core: Core, suite: Suite) -> None:
+def test_the_core_knows_that_nothing_may_be_sent_in_clear(own_core: Core, suite: Suite) -> None:
     # It learns this from XCHATMAIL, and refuses by itself what the gate would.
-    profile = core.log_in(invent(suite))
+    profile = own_core.log_in(invent(suite))
     chat = profile.account.create_contact(f"nobody-knows-my-key@{suite.domain}").create_chat()
     with pytest.raises(JsonRpcError, match="encryption unavailable"):
         chat.send_text("in clear")
-    assert any("requires end-to-end encryption" in complaint for complaint in core.take_complaints())
+    own_core.wait_for_complaint("requires end-to-end encryption")
