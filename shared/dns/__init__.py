@@ -1,0 +1,1 @@
+"""Asking the DNS: one Resolver for whoever needs an answer, with plain values coming out."""
