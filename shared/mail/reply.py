@@ -55,12 +55,27 @@ MAILBOX_FULL = Reply(552, "5.2.2", "Mailbox is full")
 # It filled up between RCPT and the end of DATA: at the next try RCPT will say so for that recipient alone.
 MAILBOX_JUST_FULL = Reply(452, "4.2.2", "Mailbox is full, try again later")
 NOT_ASCII = Reply(553, "5.6.7", "Address is not ASCII, and SMTPUTF8 was not asked for")
+DOMAIN_NOT_ASCII = Reply(553, "5.6.7", "Write the domain in its ASCII form")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 TOO_FAST = Reply(450, "4.7.1", "Too much mail from this address, try again later")
+TOO_MUCH_WAITING = Reply(450, "4.7.1", "Too much of your mail waits for other servers, try again later")
 RELAYING_DENIED = Reply(550, "5.7.1", "Relaying denied")
 USE_SUBMISSION = Reply(501, "5.1.8", "Use Submission for outgoing SMTP")
-NO_FEDERATION = Reply(550, "5.7.1", "This server does not exchange mail with other servers yet")
+CLOSED_DOMAIN = Reply(550, "5.7.1", "This server does not exchange mail with that domain")
+REFUSED_DOMAIN = Reply(550, "5.7.1", "This server does not exchange mail with your domain")
+TOO_MANY_AT_ONCE = Reply(554, "5.5.3", "Too many recipients in one request")
+HIGH_LOAD = Reply(451, "4.4.5", "High load, try again later")
+
+# Origin
+NO_SIGNATURE = Reply(554, "5.7.1", "No DKIM signature found")
+NO_VALID_SIGNATURE = Reply(554, "5.7.1", "No valid DKIM signature found")
+FOREIGN_LITERAL = Reply(554, "5.7.1", "The author's address literal is not the address you speak from")
+ORIGIN_UNKNOWN = Reply(451, "4.7.5", "Cannot verify the origin of this message now, try again later")
+NO_WAY_BACK = Reply(550, "5.7.27", "The sender's domain takes no mail")  # RFC 7505 §4.2
+SPF_FAILED = Reply(550, "5.7.23", "SPF validation failed")  # RFC 7372 §3.2
+SPF_BROKEN = Reply(550, "5.7.24", "SPF validation error: the sender's record is broken")  # RFC 7372 §3.2
+DMARC_OBJECTS = Reply(550, "5.7.1", "Refused by the DMARC policy of the author's domain")
 
 # The dialogue
 BAD_SEQUENCE = Reply(503, "5.5.1", "Bad sequence of commands")

@@ -1,0 +1,1 @@
+"""What both doors for strangers' mail share: who a message really comes from."""
