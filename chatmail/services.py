@@ -40,11 +40,11 @@ class Service:
 
 
 SERVICES = (
-    Service("smtp-in", ("port_smtp",), "EHLO", (PRESENCE,)),
+    Service("smtp-in", ("port_smtp",), "EHLO", (BELL, JOBS, PRESENCE)),
     Service("submission", ("port_submission", "port_submissions"), "EHLO", (BELL, PACE, LOGIN, JOBS, PRESENCE)),
     Service("imap", ("port_imap", "port_imaps"), "CAPABILITY", (BELL, LOGIN, PRESENCE)),
     Service("queue-worker", (), "event", (BELL, JOBS, PRESENCE)),
-    Service("register", ("port_http", "port_https"), "GET /health", (PRESENCE,)),
+    Service("register", ("port_http", "port_https"), "GET /health", (BELL, JOBS, PRESENCE)),
 )
 
 OPERATOR = "operator"

@@ -148,9 +148,10 @@ class Suite:
         return self._keeper(Process(command, self._hear), is_ready, before=server.clear)
 
     def _service(self, service: Service) -> Keeper:
-        process = Process(
-            Command(service.name, [*_PYTHON, service.module], self._environment(service.role)), self._hear
-        )
+        environment = self._environment(service.role)
+        if service.name == "register":  # the door /mxdeliv is smtp-in's, and so is its way into Postgres
+            environment["MADDY_INBOUND_DATABASE_URL"] = self._database_url("smtp_in")
+        process = Process(Command(service.name, [*_PYTHON, service.module], environment), self._hear)
 
         async def is_ready() -> bool:
             if service.question == "event":

@@ -5,13 +5,14 @@ Environment variables with the prefix `MADDY_`, the same names for every service
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.address import literal_ip, parse_own_domain
+from shared.address import literal_ip, parse, parse_domain, parse_own_domain
 
 MIB = 1024 * 1024
 Registration = Literal["open", "closed", "token"]
@@ -21,6 +22,10 @@ def _split(value: object) -> object:
     return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
 
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Delays = Annotated[list[Annotated[float, Field(gt=0)]], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+
+
 class Settings(BaseSettings):
     """What an operator may choose; sizes in octets, ages in days."""
 
@@ -28,8 +33,8 @@ class Settings(BaseSettings):
 
     domain: str = ""
     hostname: str = ""
-    local_domains: Annotated[list[str], NoDecode, BeforeValidator(_split)] = []
-    listen: Annotated[list[str], NoDecode, BeforeValidator(_split)] = []
+    local_domains: Names = []
+    listen: Names = []
     data: Path = Path("data")
 
     database_url: str = ""
@@ -53,6 +58,25 @@ class Settings(BaseSettings):
     max_connections: int | None = Field(None, ge=1)
     min_free_disk: int = Field(1_000_000_000, ge=0)
 
+    unsigned_from: Names = []
+    plain_for: Names = []
+    dns: Names = []
+    dial_private: bool = False
+    remote_port_smtp: int = Field(25, ge=1, le=65535)
+    remote_port_https: int = Field(443, ge=1, le=65535)
+    destination_rate: int = Field(20, ge=1)
+    destination_connections: int = Field(10, ge=1, le=100)
+    retry_hours: float = Field(48, gt=0)
+    warn_hours: float = Field(4, gt=0)
+    retry_delays: Delays = [30, 120, 300, 600, 1200, 2400, 3600]
+    ambiguous_seconds: float = Field(600, gt=0)
+    sweep_seconds: float = Field(3, gt=0)
+    connect_seconds: float = Field(30, gt=0)
+    reply_seconds: float = Field(300, gt=0)
+    final_seconds: float = Field(600, gt=0)
+    push_url: str = "https://notifications.delta.chat/notify"
+    inbound_database_url: str = ""
+
     workers: int = Field(1, ge=1, le=64)
 
     port_smtp: int = Field(25, ge=0, le=65535)
@@ -71,6 +95,10 @@ class Settings(BaseSettings):
         if self.domain:
             self.domain = parse_own_domain(self.domain)
         self.local_domains = [parse_own_domain(domain) for domain in self.local_domains]
+        self.unsigned_from = [name if name == "*" else parse_domain(name) for name in self.unsigned_from]
+        self.plain_for = [str(parse(text)) for text in self.plain_for]
+        if self.push_url and not re.match(r"https?://[^/@\s]+", self.push_url):
+            raise ValueError("MADDY_PUSH_URL is no address on the web; empty turns push off")
         if self.username_min > self.username_max:
             raise ValueError("MADDY_USERNAME_MIN is above MADDY_USERNAME_MAX")
         if not self.hostname:

@@ -2,13 +2,21 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from shared.address import Address, parse
-from shared.delivery import Delivered, Full, Gone, Incoming
+from shared.delivery import Delivered, Full, Gone, Incoming, Outcome, Overdrawn
+from shared.inbound.desk import GUESSES, Desk
+from shared.inbound.reception import Reception
+from shared.intake import Intake
+from shared.listen.pace import SourcePace, a_second
+from shared.listen.ticket import Ip
 from shared.login import BadCredentials, LoggedIn, TooOften
+from shared.mail import reply
+from shared.mail.message import Facts
 from shared.mail.trouble import NoSpace, Unavailable
+from shared.policy.verdict import Accept, Reject, Verdict
 from shared.storage.recipients import Recipient
 
 DOMAINS = frozenset({"here.test", "[192.0.2.25]"})
@@ -20,6 +28,17 @@ USERS = {
     "cat@here.test": Recipient(3, True),
     "full@here.test": Recipient(4, False),
     "dan@[192.0.2.25]": Recipient(5, True),
+    "postmaster@here.test": Recipient(1, True),  # an alias
+}
+# What may come out when the origin of a stranger's message is asked about.
+ORIGINS: dict[str, Verdict] = {
+    "good": Accept(),
+    "unsigned": Reject(reply.NO_SIGNATURE),
+    "invalid": Reject(reply.NO_VALID_SIGNATURE),
+    "unknown": Reject(reply.ORIGIN_UNKNOWN),
+    "literal": Reject(reply.FOREIGN_LITERAL),
+    "spf": Reject(reply.SPF_FAILED),
+    "dmarc": Reject(reply.DMARC_OBJECTS),
 }
 
 
@@ -29,11 +48,14 @@ class World:
 
     is_available: bool = True
     is_low: bool = False
-    trouble: str = ""  # login, too-often, lookup, store, space, full, gone, crash, banned
+    trouble: str = ""  # login, too-often, lookup, store, space, full, gone, overdrawn, rules, crash, banned
     may_go: list[bool] = field(default_factory=list)
     stored: list[Incoming] = field(default_factory=list)
     looked_up: list[int] = field(default_factory=list)
     gate: asyncio.Event | None = None  # if given, a delivery waits for it
+    origin: str = "good"
+    origins: list[tuple[Address | None, Ip, str]] = field(default_factory=list)  # asked about: sender, peer, helo
+    refused: frozenset[str] = frozenset()  # domains the operator does not let in
 
     async def authenticate(self, name: str, password: str, source: str) -> LoggedIn:
         await asyncio.sleep(0)
@@ -59,7 +81,7 @@ class World:
         await asyncio.sleep(0)
         return self.may_go.pop(0) if self.may_go else True
 
-    async def deliver(self, incoming: Incoming) -> Delivered | Full | Gone:
+    async def deliver(self, incoming: Incoming) -> Outcome:
         await asyncio.sleep(0)
         if self.gate:
             await self.gate.wait()
@@ -72,13 +94,54 @@ class World:
                 return Full()
             case "gone":
                 return Gone()
+            case "overdrawn":
+                return Overdrawn()
         self.stored.append(incoming)
         return Delivered()
+
+    async def may_pass(self, domain: str) -> bool:
+        await asyncio.sleep(0)
+        if self.trouble == "rules":
+            raise Unavailable
+        return domain not in self.refused
+
+    async def judge(self, raw: bytes, facts: Facts, sender: Address | None, peer: Ip, helo: str) -> Verdict:
+        await asyncio.sleep(0)
+        self.origins.append((sender, peer, helo))
+        if self.origin == "crash":
+            raise RuntimeError("no answer from 192.0.2.99")
+        return ORIGINS[self.origin]
 
     def _user(self, address: Address) -> Recipient | None:
         if address.local.startswith("group-"):
             return Recipient(1000 + int(address.local[6:]), True)
-        return USERS.get(str(address))
+        return USERS.get(f"{address.local.partition('+')[0]}@{address.domain}")
+
+
+def reception(
+    world: World,
+    *,
+    pace: SourcePace | None = None,
+    guesses: SourcePace | None = None,
+    plain_for: Collection[str] = (),
+    unsigned_from: Collection[str] = (),
+) -> Reception:
+    """Return the reception of the inbound doors, over rooms in memory."""
+    desk = Desk(
+        recipients=world,
+        federation=world,
+        origins=world,
+        intake=Intake(world),
+        database=world,
+        disk=world,
+        hostname="mx.here.test",
+        domains=DOMAINS,
+        pace=pace or SourcePace(a_second(1000)),
+        guesses=guesses or SourcePace(GUESSES),
+        plain_for=frozenset(plain_for),
+        unsigned_from=frozenset(unsigned_from),
+    )
+    return Reception(desk)
 
 
 def encrypted(sender: str = "ann@here.test", *, size: int = 33, extra: str = "") -> bytes:

@@ -52,10 +52,11 @@ include 'local.conf'
 """
 
 
-# A worker of each service with doors (four) has three lanes, and submission's stores large messages on two threads.
-_EACH_WORKER = 4 * 3 + 2
-# The queue worker, the operator's commands, dumps, and those that a restarted service has not yet let go.
-_BESIDE = 46
+# A worker of each service has three lanes, and so has register's door /mxdeliv; the three doors that take mail store
+# large messages on two threads each; the queue worker keeps house on one.
+_EACH_WORKER = 6 * 3 + 3 * 2 + 1
+# The operator's commands, dumps, and those that a restarted service has not yet let go.
+_BESIDE = 40
 
 
 def connections_for(workers: int) -> int:

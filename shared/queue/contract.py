@@ -12,13 +12,16 @@ BELL = "bell"
 # Keys, each with a time to live.
 PACE = "pace:"  # + account id: send pace, shared by all replicas
 LOGIN = "login:"  # + account id: keyed hash of the password verified last
+WAKE = "rq:wake:"  # + job:number: such a job waits already, a second one would find nothing to do
 PRESENCE = "presence:"  # + service:process: connections open now; present means alive
 
 # RQ: one queue, jobs that carry one integer and return at once.
 QUEUE = "chatmail"
 TRIM = "queue_worker.jobs.trim"  # (mailbox id): its account is nearly full
+DELIVER = "queue_worker.jobs.deliver"  # (destination id): mail waits for it
+PUSH = "queue_worker.jobs.push"  # (0): somebody's devices are to be told
 
-JOBS = frozenset({TRIM})
+JOBS = frozenset({TRIM, DELIVER, PUSH})
 
 
 @dataclass(frozen=True, slots=True)

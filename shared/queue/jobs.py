@@ -19,6 +19,7 @@ from shared.queue.client import Away, open_sync
 
 JOB_SECONDS = 300
 FAILURE_SECONDS = 3600
+WAKE_SECONDS = 10
 PATIENCE = 5.0  # seconds for Redis to answer a thread that nobody waits for
 
 
@@ -61,6 +62,11 @@ def queue(connection: redis.Redis) -> Queue:
     return Queue(contract.QUEUE, connection=connection, job_class=ContractJob, serializer=JSONSerializer)
 
 
+def wake_key(name: str, number: int) -> str:
+    """Return the key that says that a job waits; the worker removes it before it runs the job."""
+    return f"{contract.WAKE}{name}:{number}"
+
+
 class Jobs:
     """Enqueues jobs from an event loop; never raises and never waits."""
 
@@ -81,6 +87,8 @@ class Jobs:
 
     def _enqueue(self, name: str, number: int) -> None:
         try:
+            if not self._redis.set(wake_key(name, number), b"", nx=True, ex=WAKE_SECONDS):
+                return  # such a job waits, and will look after we committed
             queue(self._redis).enqueue_call(
                 name,
                 args=(number,),

@@ -21,8 +21,3 @@ async def announce(url: str, service: str, connections: Callable[[], int]) -> No
                 await redis.set(key, connections(), ex=KEPT_SECONDS)
             be_cancelled()
             await asyncio.sleep(EVERY_SECONDS)
-
-
-def announce_worker(url: str) -> None:
-    """Do the same for a worker without connections, on a thread of its own."""
-    asyncio.run(announce(url, "queue-worker", lambda: 0))

@@ -1,4 +1,4 @@
-"""Storing messages: one transaction for a batch of messages and all their recipients."""
+"""Taking messages: one transaction for a batch of messages and all their recipients, here and elsewhere."""
 
 import asyncio
 from collections.abc import Hashable, Sequence
@@ -8,12 +8,16 @@ from typing import Any
 
 import psycopg
 
+from shared.address import Address
 from shared.storage.errors import Unavailable
 from shared.storage.lane import PATIENCE, Connection, Lane, translate
 
-DELIVER = """
-SELECT item, mailbox_id, modseq, outcome, is_nearly_full
-FROM chatmail.deliver(%b::bigint[], %b::int[], %b::bytea[], %b::int[], %b::bytea[], %b)
+ACCEPT = """
+SELECT item, place, modseq, outcome, is_nearly_full, wants_push
+FROM chatmail.accept(
+    %b::bigint[], %b::int[], %b::bytea[], %b::int[], %b::bytea[], %b,
+    %b::bigint[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[]
+)
 """
 
 # Above this, building the statement alone would hold up the event loop (measured: 3 ms a megabyte).
@@ -21,35 +25,61 @@ LARGE = 256 * 1024
 MAX_LARGE_AT_ONCE = 2
 MAX_LARGE_WAITING = 8
 
-STORED, DUPLICATE, GONE = 0, 1, 2
+STORED, DUPLICATE, GONE, QUEUED = 0, 1, 2, 3
 FULL = "CM001"
+OVERDRAWN = "CM002"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What leaves for other servers: `sender` is the envelope's ("" for a report), `domain` whose key signs it."""
+
+    sender: str
+    recipients: tuple[Address, ...]
+    domain: str
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message on its way in: `header_size` octets of `body` are header; `digest` names it for deduplication."""
+    """A message on its way in: `header_size` octets of `body` are header; `digest` names it for deduplication.
+
+    `origin` is the mailbox of the user who sent it: no device is told of one's own mail, and reports go there.
+    """
 
     mailbox_ids: tuple[int, ...]
     body: bytes
     header_size: int
     digest: bytes
+    origin: int | None = None
+    outgoing: Outgoing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """Where a message went: (mailbox id, modseq) to ring for, and the mailboxes over 75 % of their quota.
 
-    `holders` counts the mailboxes that have it, now or from before.
+    `holders` counts the mailboxes that have it, now or from before; `destinations` are the ids it waits for.
     """
 
     rung: tuple[tuple[int, int], ...]
     nearly_full: tuple[int, ...]
     holders: int
+    destinations: tuple[int, ...] = ()
+    wants_push: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Full:
     """One of the mailboxes has no room: nothing was stored anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdrawn:
+    """Too much of the sender's mail waits for other servers: nothing was stored anywhere."""
+
+
+Outcome = Stored | Full | Overdrawn
+_REFUSALS: dict[str | None, Full | Overdrawn] = {FULL: Full(), OVERDRAWN: Overdrawn()}
 
 
 class _Deliver:
@@ -64,17 +94,23 @@ class _Deliver:
     def weight(self, item: Incoming, /) -> int:
         return len(item.body)
 
-    async def run(self, connection: Connection, items: Sequence[Incoming]) -> list[Stored | Full]:
+    async def run(self, connection: Connection, items: Sequence[Incoming]) -> list[Outcome]:
         try:
-            cursor = await connection.execute(DELIVER, self.parameters(items), binary=True)
+            cursor = await connection.execute(ACCEPT, self.parameters(items), binary=True)
         except psycopg.Error as error:
-            if error.sqlstate == FULL and len(items) == 1:
-                return [Full()]
+            if error.sqlstate in _REFUSALS and len(items) == 1:
+                return [_REFUSALS[error.sqlstate]]
             raise
         return self.answers(items, await cursor.fetchall())
 
     def parameters(self, items: Sequence[Incoming]) -> tuple[Any, ...]:
         pairs = [(mailbox_id, index) for index, item in enumerate(items, 1) for mailbox_id in item.mailbox_ids]
+        leaving = [
+            (index, recipient)
+            for index, item in enumerate(items, 1)
+            if item.outgoing
+            for recipient in item.outgoing.recipients
+        ]
         return (
             [mailbox_id for mailbox_id, _ in pairs],
             [index for _, index in pairs],
@@ -82,18 +118,26 @@ class _Deliver:
             [item.header_size for item in items],
             [item.digest for item in items],
             self._quota,
+            [item.origin for item in items],
+            [index for index, _ in leaving],
+            [str(recipient) for _, recipient in leaving],
+            [recipient.domain for _, recipient in leaving],
+            [item.outgoing.sender if item.outgoing else None for item in items],
+            [item.outgoing.domain if item.outgoing else None for item in items],
         )
 
     @staticmethod
-    def answers(items: Sequence[Incoming], rows: Sequence[tuple[Any, ...]]) -> list[Stored | Full]:
+    def answers(items: Sequence[Incoming], rows: Sequence[tuple[Any, ...]]) -> list[Outcome]:
         by_item: list[list[tuple[Any, ...]]] = [[] for _ in items]
         for item, *rest in rows:
             by_item[item - 1].append(tuple(rest))
         return [
             Stored(
-                rung=tuple((mailbox, modseq) for mailbox, modseq, outcome, _ in held if outcome == STORED),
-                nearly_full=tuple(mailbox for mailbox, _, _, is_nearly_full in held if is_nearly_full),
-                holders=sum(outcome != GONE for _, _, outcome, _ in held),
+                rung=tuple((mailbox, modseq) for mailbox, modseq, outcome, *_ in held if outcome == STORED),
+                nearly_full=tuple(mailbox for mailbox, _, _, is_nearly_full, _ in held if is_nearly_full),
+                holders=sum(outcome in (STORED, DUPLICATE) for _, _, outcome, *_ in held),
+                destinations=tuple(place for place, _, outcome, *_ in held if outcome == QUEUED),
+                wants_push=any(wants_push for *_, wants_push in held),
             )
             for held in by_item
         ]
@@ -109,8 +153,8 @@ class Deliveries:
         self._pool = ThreadPoolExecutor(MAX_LARGE_AT_ONCE, thread_name_prefix="large")
         self._large = 0
 
-    async def store(self, incoming: Incoming) -> Stored | Full:
-        """Store one message for all its mailboxes; on return it is durable. Raises Unavailable or NoSpace."""
+    async def store(self, incoming: Incoming) -> Outcome:
+        """Store one message for all its recipients; on return it is durable. Raises Unavailable or NoSpace."""
         if len(incoming.body) <= LARGE:
             return await self._lane.submit(self._deliver, incoming)
         if not self._lane.is_connected or self._large >= MAX_LARGE_WAITING:
@@ -120,7 +164,7 @@ class Deliveries:
         storing.add_done_callback(self._stored_large)
         return await asyncio.shield(storing)
 
-    def _stored_large(self, storing: "asyncio.Future[Stored | Full]") -> None:
+    def _stored_large(self, storing: "asyncio.Future[Outcome]") -> None:
         self._large -= 1
         if not storing.cancelled():
             storing.exception()  # seen, also when nobody waits for it any more
@@ -128,13 +172,13 @@ class Deliveries:
     def close(self) -> None:
         self._pool.shutdown(wait=False)
 
-    def _store_large(self, incoming: Incoming) -> Stored | Full:
+    def _store_large(self, incoming: Incoming) -> Outcome:
         options = "-c statement_timeout=20s -c lock_timeout=5s -c synchronous_commit=on"
         try:
             with psycopg.connect(self._url, autocommit=True, options=options, **PATIENCE) as connection:
-                rows = connection.execute(DELIVER, self._deliver.parameters([incoming]), binary=True).fetchall()
+                rows = connection.execute(ACCEPT, self._deliver.parameters([incoming]), binary=True).fetchall()
         except psycopg.Error as error:
-            if error.sqlstate == FULL:
-                return Full()
+            if error.sqlstate in _REFUSALS:
+                return _REFUSALS[error.sqlstate]
             raise translate(error) from error
         return self._deliver.answers([incoming], rows)[0]

@@ -12,6 +12,7 @@ TRIM = b"SELECT mailbox_id, modseq FROM chatmail.trim_account(%b, %b)"
 NEARLY_FULL = b"SELECT chatmail.nearly_full(%b)"
 EXPIRE_ACCOUNTS = b"SELECT chatmail.expire_accounts(%b, %b)"
 FREE_ORPHANS = b"SELECT chatmail.free_orphans()"
+FORGET_DESTINATIONS = b"SELECT chatmail.forget_destinations()"
 
 # Small steps: what a step touches is locked until it ends, and deliveries do not wait long.
 MAILBOXES_A_STEP = 500
@@ -67,6 +68,10 @@ class Expiry:
         """Remove bodies that no message holds; return how many."""
         ((count,),) = self._rows(FREE_ORPHANS, ())
         return int(count)
+
+    def forget_destinations(self) -> None:
+        """Forget where mail went to once none waits, and what is out of date about other servers."""
+        self._rows(FORGET_DESTINATIONS, ())
 
     def close(self) -> None:
         if self._connection:

@@ -15,7 +15,7 @@ from psycopg import sql
 from shared import settings as settings_room
 from shared.address import literal_ip
 from shared.settings import Settings
-from shared.storage import selfsigned
+from shared.storage import dkim_keys, selfsigned
 
 ROLES = ("smtp_in", "submission", "imap", "queue_worker", "register", "operator")
 LOCK = 0x63686174  # any number, the same for every version
@@ -30,9 +30,10 @@ def migrate(url: str, settings: Settings) -> list[str]:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         _make_roles(connection)
         applied = _apply_migrations(connection)
-        for name in ("functions.sql", "roles.sql"):
-            _run_file(connection, HERE / name)
+        for path in (*sorted((HERE / "functions").glob("*.sql")), HERE / "roles.sql"):
+            _run_file(connection, path)
         _make_suite(connection, settings)
+        dkim_keys.make(connection, settings.domains, settings.data / dkim_keys.FOLDER)
     return applied
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Self
-
-import psycopg
+from typing import Self
 
 from shared.address import Address
-from shared.storage.errors import Unavailable
+from shared.storage.operator_connection import OperatorConnection
+from shared.storage.operator_queue import OperatorQueue
+from shared.storage.operator_rules import OperatorRules
 
 _ACCOUNT = """
 SELECT a.address, a.born, l.day, coalesce(sum(b.messages), 0)::bigint, coalesce(sum(b.bytes), 0)::bigint, a.quota,
@@ -20,6 +20,7 @@ LIST_ACCOUNTS = f"{_ACCOUNT} GROUP BY a.id, l.day ORDER BY a.address"
 SHOW_ACCOUNT = f"{_ACCOUNT} WHERE a.address = %s GROUP BY a.id, l.day"
 LIST_BARRED = "SELECT address, reason, since FROM chatmail.barred ORDER BY address"
 LIST_TOKENS = "SELECT token, uses, expires, note, made FROM chatmail.token ORDER BY made, token"
+DKIM_RECORDS = "SELECT domain, selector, record FROM chatmail.dkim_key ORDER BY domain, selector"
 STATUS = """
 SELECT (SELECT count(*) FROM chatmail.account), coalesce(sum(b.messages), 0)::bigint, coalesce(sum(b.bytes), 0)::bigint
 FROM chatmail.mailbox b
@@ -60,6 +61,15 @@ class TokenLine:
 
 
 @dataclass(frozen=True, slots=True)
+class DkimRecord:
+    """What to publish as TXT at `selector`._domainkey.`domain`."""
+
+    domain: str
+    selector: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The store in numbers."""
 
@@ -69,13 +79,15 @@ class Totals:
 
 
 class Operator:
-    """One connection for one command; raises Unavailable."""
+    """One connection for one command; raises Unavailable.
+
+    `queue` is what waits for other servers, `rules` what holds about them.
+    """
 
     def __init__(self, url: str) -> None:
-        try:
-            self._connection = psycopg.connect(url, autocommit=True, connect_timeout=5)
-        except psycopg.Error as error:
-            raise Unavailable from error
+        self._connection = OperatorConnection(url)
+        self.queue = OperatorQueue(self._connection)
+        self.rules = OperatorRules(self._connection)
 
     def __enter__(self) -> Self:
         return self
@@ -85,61 +97,55 @@ class Operator:
 
     def create_account(self, address: Address, password_hash: str) -> bool:
         """Make an account, reserved names too; false if it exists or is banned."""
-        return bool(self._call("operator_create_account", str(address), password_hash))
+        return bool(self._connection.call("operator_create_account", str(address), password_hash))
 
     def list_accounts(self) -> list[AccountLine]:
-        return [AccountLine(*row) for row in self._rows(LIST_ACCOUNTS)]
+        return [AccountLine(*row) for row in self._connection.rows(LIST_ACCOUNTS)]
 
     def show_account(self, address: Address) -> AccountLine | None:
-        rows = self._rows(SHOW_ACCOUNT, str(address))
+        rows = self._connection.rows(SHOW_ACCOUNT, str(address))
         return AccountLine(*rows[0]) if rows else None
 
     def set_password(self, address: Address, password_hash: str) -> bool:
         """Change the password; false if there is no such account."""
-        return bool(self._call("operator_set_password", str(address), password_hash))
+        return bool(self._connection.call("operator_set_password", str(address), password_hash))
 
     def delete_account(self, address: Address) -> bool:
         """Remove the account and its mail; its address is not born again at a login."""
-        return bool(self._call("operator_delete_account", str(address)))
+        return bool(self._connection.call("operator_delete_account", str(address)))
 
     def ban(self, address: Address) -> None:
         """Shut an address out, born or not: no login, no mail, no birth; its mail stays."""
-        self._call("operator_ban", str(address))
+        self._connection.call("operator_ban", str(address))
 
     def unban(self, address: Address) -> bool:
         """Let a banned or deleted address back in; false if it was neither."""
-        return bool(self._call("operator_unban", str(address)))
+        return bool(self._connection.call("operator_unban", str(address)))
 
     def list_barred(self) -> list[BarredLine]:
-        return [BarredLine(*row) for row in self._rows(LIST_BARRED)]
+        return [BarredLine(*row) for row in self._connection.rows(LIST_BARRED)]
 
     def registration(self, setting: str) -> str:
         """Return which registration is in force, `setting` being MADDY_REGISTRATION's."""
-        return str(self._call("registration", setting))
+        return str(self._connection.call("registration", setting))
 
     def set_registration(self, mode: str) -> None:
         """Make registration 'open', 'closed' or 'token' from now on, whatever the setting says."""
-        self._call("operator_set_registration", mode)
+        self._connection.call("operator_set_registration", mode)
 
     def create_token(self, token: str, uses: int, days: int | None, note: str) -> None:
         """Store a token good for `uses` accounts, for `days` days or for ever."""
-        self._call("operator_create_token", token, uses, days, note)
+        self._connection.call("operator_create_token", token, uses, days, note)
 
     def list_tokens(self) -> list[TokenLine]:
-        return [TokenLine(*row) for row in self._rows(LIST_TOKENS)]
+        return [TokenLine(*row) for row in self._connection.rows(LIST_TOKENS)]
 
     def delete_token(self, token: str) -> bool:
-        return bool(self._call("operator_delete_token", token))
+        return bool(self._connection.call("operator_delete_token", token))
 
     def totals(self) -> Totals:
-        return Totals(*self._rows(STATUS)[0])
+        return Totals(*self._connection.rows(STATUS)[0])
 
-    def _call(self, function: str, *arguments: object) -> Any:
-        places = ", ".join(["%s"] * len(arguments))
-        return self._rows(f"SELECT chatmail.{function}({places})", *arguments)[0][0]
-
-    def _rows(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._connection.execute(statement.encode(), arguments).fetchall()
-        except psycopg.OperationalError as error:
-            raise Unavailable from error
+    def dkim_records(self) -> list[DkimRecord]:
+        """Return the record of every key that signs here."""
+        return [DkimRecord(*row) for row in self._connection.rows(DKIM_RECORDS)]

@@ -11,9 +11,10 @@ from shared.storage.operation import Light
 FIND = """
 SELECT q.ix, b.id, b.bytes < coalesce(a.quota, %b)
 FROM unnest(%b::text[]) WITH ORDINALITY q(address, ix)
-JOIN chatmail.account a ON a.address = q.address
+LEFT JOIN chatmail.alias s ON s.address = q.address
+JOIN chatmail.account a ON a.address = coalesce(s.target, q.address)
 JOIN chatmail.mailbox b ON b.account_id = a.id AND b.name = 'INBOX'
-WHERE NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = q.address)
+WHERE NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
 """
 
 
@@ -47,5 +48,13 @@ class Recipients:
         self._find = _Find(quota)
 
     async def find(self, addresses: Sequence[Address]) -> list[Recipient | None]:
-        """Return the mailbox of each address, or None where there is no such user; raise Unavailable."""
-        return await asyncio.gather(*(self._lane.submit(self._find, str(address)) for address in addresses))
+        """Return the mailbox of each address, or None where there is no such user; raise Unavailable.
+
+        `ann+anything` is ann, and an alias is the account it stands for.
+        """
+        return await asyncio.gather(*(self._lane.submit(self._find, str(_plain(address))) for address in addresses))
+
+
+def _plain(address: Address) -> Address:
+    name, plus, _ = address.local.partition("+")
+    return Address(name, address.domain) if name and plus else address

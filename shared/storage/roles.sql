@@ -19,7 +19,9 @@ GRANT SELECT (certificate, certificate_key) ON chatmail.suite TO smtp_in, submis
 -- Recipients: does the address exist, has it room.
 GRANT SELECT (id, address, quota) ON chatmail.account TO smtp_in;
 GRANT SELECT ON chatmail.barred TO smtp_in;
-GRANT SELECT ON chatmail.mailbox TO smtp_in, submission;
+GRANT SELECT ON chatmail.mailbox, chatmail.alias TO smtp_in, submission;
+GRANT SELECT (domain, may_pass) ON chatmail.federation TO smtp_in, submission;
+GRANT EXECUTE ON FUNCTION chatmail.accept TO smtp_in, submission;
 GRANT EXECUTE ON FUNCTION chatmail.deliver TO submission;
 
 -- Reading mail is imap's alone.
@@ -29,6 +31,13 @@ GRANT EXECUTE ON FUNCTION chatmail.store_flags, chatmail.expunge, chatmail.saw_m
 GRANT EXECUTE ON FUNCTION chatmail.expire, chatmail.trim_account, chatmail.nearly_full, chatmail.expire_accounts,
     chatmail.free_orphans TO queue_worker;
 
+-- The outbox. Signing keys are the worker's alone.
+GRANT SELECT ON chatmail.dkim_key, chatmail.sts_policy TO queue_worker;
+GRANT EXECUTE ON FUNCTION chatmail.worker_join, chatmail.worker_stay, chatmail.worker_leave, chatmail.lease,
+    chatmail.claim, chatmail.claimed_body, chatmail.sign, chatmail.settle, chatmail.release, chatmail.claim_expired,
+    chatmail.late, chatmail.warn, chatmail.put_sts_policy, chatmail.count_tls, chatmail.forget_destinations
+    TO queue_worker;
+
 GRANT EXECUTE ON FUNCTION chatmail.create_with_token, chatmail.registration TO register;
 
 -- The operator manages accounts and counts; mail stays closed to the command, too.
@@ -37,3 +46,16 @@ GRANT SELECT ON chatmail.barred, chatmail.last_login, chatmail.token, chatmail.m
 GRANT EXECUTE ON FUNCTION chatmail.registration, chatmail.operator_create_account, chatmail.operator_set_password,
     chatmail.operator_delete_account, chatmail.operator_ban, chatmail.operator_unban,
     chatmail.operator_set_registration, chatmail.operator_create_token, chatmail.operator_delete_token TO operator;
+GRANT SELECT (domain, selector, record) ON chatmail.dkim_key TO operator;
+GRANT SELECT ON chatmail.federation, chatmail.alias, chatmail.worker, chatmail.destination, chatmail.outbox TO operator;
+GRANT SELECT (id, size, sender, is_warned, accepted) ON chatmail.outbox_message TO operator;
+GRANT EXECUTE ON FUNCTION chatmail.operator_add_aliases, chatmail.operator_remove_aliases,
+    chatmail.operator_set_federation, chatmail.operator_set_route, chatmail.operator_forget_federation,
+    chatmail.chosen_rows, chatmail.is_under_way, chatmail.operator_retry, chatmail.operator_droppable,
+    chatmail.operator_drop TO operator;
+
+-- Push: imap keeps an account's tokens, the worker sees a token without whose it is.
+GRANT SELECT (id, account_id, token, set_at) ON chatmail.push_token TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.set_push_tokens, chatmail.forget_push_tokens TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.claim_pushes, chatmail.settle_pushes, chatmail.remove_push_tokens,
+    chatmail.expire_push_tokens TO queue_worker;

@@ -15,7 +15,9 @@ NOT_SETTINGS = {"ready_file", "is_json"}
 
 
 def written(value: object) -> str:
-    return "" if value in (None, []) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
 def examples() -> dict[str, str]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from submission.desk import Desk
 from submission.handler import User
 
+from shared.intake import Intake
 from shared.listen.ticket import Ticket
 from shared.smtp.handler import Terms
 from shared.smtp.session import Session
@@ -27,14 +28,13 @@ SPEECH = st.lists(PIECES, max_size=25)
 
 
 async def talk(pieces: list[bytes], world: World) -> tuple[bytes, Session]:
-    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
     session = Session(User(desk, Ticket("source")), Terms("mx.here.test", 100_000, has_auth=True), is_tls=True)
     said = session.greet()
     for piece in pieces:
         session.feed(piece)
         while (answer := session.step()) is not None:
             said += await answer if isawaitable(answer) else answer
-    desk.pool.shutdown()
     return said, session
 
 

@@ -154,7 +154,7 @@ async def test_presence_is_counted_by_service(redis_urls: dict[str, str]) -> Non
     assert overview.overview(NOWHERE) is None
 
 
-@pytest.mark.parametrize("user", ["smtp_in", "imap", "register"])
+@pytest.mark.parametrize("user", ["imap"])
 def test_who_has_no_business_with_jobs_may_not_write_them(redis_urls: dict[str, str], user: str) -> None:
     with redis.Redis.from_url(redis_urls[user]) as connection, pytest.raises(redis.exceptions.NoPermissionError):
         connection.rpush("rq:queue:chatmail", "x")

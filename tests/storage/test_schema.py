@@ -47,11 +47,50 @@ def test_migrating_again_changes_nothing(database_urls: dict[str, str]) -> None:
         assert connection.execute(b"SELECT login_key, certificate FROM chatmail.suite").fetchall() == before
 
 
+ACCEPT = "SELECT chatmail.accept('{}', '{}', '{}', '{}', '{}', 1, '{}', '{}', '{}', '{}', '{}', '{}')"
+DELIVER = "SELECT chatmail.deliver('{}', '{}', '{}', '{}', '{}', 1)"
+WORKS = [
+    "SELECT chatmail.worker_join(1)",
+    "SELECT chatmail.worker_stay(1, 1)",
+    "SELECT chatmail.worker_leave(0)",
+    "SELECT chatmail.lease(0, NULL, 1, NULL)",
+    "SELECT chatmail.claim(0, 0, 1, 1)",
+    "SELECT chatmail.claimed_body(0, 0)",
+    "SELECT chatmail.sign('{}', '{}')",
+    "SELECT chatmail.settle(0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
+    "SELECT chatmail.release(0, 0, 0, 0)",
+    "SELECT chatmail.claim_expired(0, 0, 1)",
+    "SELECT chatmail.late(0, 1)",
+    "SELECT chatmail.warn(0, '', 0)",
+    "SELECT chatmail.put_sts_policy('a.test', '1', '', 1)",
+    "SELECT chatmail.count_tls('{}', '{}', '{}', '{}')",
+    "SELECT chatmail.forget_destinations()",
+    "SELECT chatmail.claim_pushes(1, 1, 1)",
+]
+
 MAY = {
-    "smtp_in": ["SELECT address FROM chatmail.account", "SELECT certificate FROM chatmail.suite"],
-    "submission": ["SELECT password_hash FROM chatmail.account", "SELECT login_key FROM chatmail.suite"],
+    "smtp_in": [
+        "SELECT address FROM chatmail.account",
+        "SELECT certificate FROM chatmail.suite",
+        "SELECT target FROM chatmail.alias",
+        "SELECT may_pass FROM chatmail.federation",
+        ACCEPT,
+    ],
+    "submission": [
+        "SELECT password_hash FROM chatmail.account",
+        "SELECT login_key FROM chatmail.suite",
+        "SELECT may_pass FROM chatmail.federation",
+        ACCEPT,
+        DELIVER,
+    ],
     "imap": ["SELECT data FROM chatmail.body", "SELECT chatmail.expunge('{}', '{}')"],
-    "queue_worker": ["SELECT chatmail.expire_accounts(90, 1)", "SELECT chatmail.free_orphans()"],
+    "queue_worker": [
+        "SELECT chatmail.expire_accounts(90, 1)",
+        "SELECT chatmail.free_orphans()",
+        "SELECT private_key FROM chatmail.dkim_key",
+        "SELECT policy FROM chatmail.sts_policy",
+        *WORKS,
+    ],
     "register": ["SELECT chatmail.registration('open')", "SELECT certificate FROM chatmail.suite"],
     "operator": ["SELECT token FROM chatmail.token", "SELECT chatmail.operator_unban('nobody@example.org')"],
 }
@@ -67,16 +106,63 @@ _WRITES = [
     "SELECT chatmail.remove_account(1)",
     "SELECT chatmail.remove_messages('{1}', '{1}', false)",
     "COPY chatmail.account TO PROGRAM 'true'",
+    "UPDATE chatmail.outbox SET is_poison = false",
+    "INSERT INTO chatmail.outbox_message (body_id) VALUES (1)",
+    "DELETE FROM chatmail.destination",
+    "UPDATE chatmail.worker SET alive_until = now()",
+    "INSERT INTO chatmail.alias VALUES ('a@example.org', 'b@example.org')",
+    "UPDATE chatmail.federation SET may_pass = true",
+    "UPDATE chatmail.dkim_key SET private_key = ''",
+    "SELECT chatmail.enqueue(1, false, 1, '', 1, 1, '', '', '{}', '{}')",
+    "SELECT chatmail.drop_outbox('{1}')",
+    "SELECT chatmail.put_report(1, '', 0)",
+    "SELECT chatmail.hold_destinations('{a.test}')",
+    "SELECT chatmail.give_up_workers(0)",
+    "SELECT chatmail.due_destinations()",
+    "SELECT chatmail.note_push('{1}')",
 ]
+_SEES_OUTBOX = ["SELECT recipient FROM chatmail.outbox", "SELECT domain FROM chatmail.destination"]
+_SIGNS = ["SELECT private_key FROM chatmail.dkim_key"]
 _READS_MAIL = ["SELECT data FROM chatmail.body", "SELECT uid FROM chatmail.message"]
-_DELIVERS = ["SELECT chatmail.deliver('{}', '{}', '{}', '{}', '{}', 1)"]
+_DELIVERS = [DELIVER, ACCEPT]
 _MANAGES = ["SELECT chatmail.operator_delete_account('x@example.org')", "SELECT token FROM chatmail.token"]
 
 MAY_NOT = {
-    "smtp_in": [*_WRITES, *_READS_MAIL, *_MANAGES, *_DELIVERS, "SELECT password_hash FROM chatmail.account"],
-    "submission": [*_WRITES, *_READS_MAIL, *_MANAGES, "SELECT chatmail.expunge('{}', '{}')"],
-    "imap": [*_WRITES, *_MANAGES, *_DELIVERS, "SELECT chatmail.expire_accounts(90, 1)"],
+    "smtp_in": [
+        *_WRITES,
+        *_READS_MAIL,
+        *_MANAGES,
+        *WORKS,
+        *_SEES_OUTBOX,
+        *_SIGNS,
+        DELIVER,
+        "SELECT password_hash FROM chatmail.account",
+        "SELECT route_host FROM chatmail.federation",
+    ],
+    "submission": [
+        *_WRITES,
+        *_READS_MAIL,
+        *_MANAGES,
+        *WORKS,
+        *_SEES_OUTBOX,
+        *_SIGNS,
+        "SELECT chatmail.expunge('{}', '{}')",
+        "SELECT token FROM chatmail.push_token",
+    ],
+    "imap": [
+        *_WRITES,
+        *_MANAGES,
+        *_DELIVERS,
+        *WORKS,
+        *_SEES_OUTBOX,
+        *_SIGNS,
+        "SELECT chatmail.expire_accounts(90, 1)",
+    ],
     "queue_worker": [
+        *_SEES_OUTBOX,
+        "SELECT token FROM chatmail.push_token",
+        "SELECT target FROM chatmail.alias",
+        "SELECT sender FROM chatmail.outbox_message",
         *_WRITES,
         *_READS_MAIL,
         *_MANAGES,
@@ -89,6 +175,9 @@ MAY_NOT = {
         *_READS_MAIL,
         *_MANAGES,
         *_DELIVERS,
+        *WORKS,
+        *_SEES_OUTBOX,
+        *_SIGNS,
         "SELECT address FROM chatmail.account",
         "SELECT login_key FROM chatmail.suite",
         "SELECT chatmail.admit('a@example.org', 'x', 'open')",
@@ -97,8 +186,11 @@ MAY_NOT = {
         *_WRITES,
         *_READS_MAIL,
         *_DELIVERS,
+        *WORKS,
+        *_SIGNS,
         "SELECT password_hash FROM chatmail.account",
         "SELECT certificate_key FROM chatmail.suite",
+        "SELECT body_id FROM chatmail.outbox_message",
     ],
 }
 

@@ -5,10 +5,12 @@ import asyncio
 from shared import log, settings
 from shared.address import parse_own_domain
 from shared.delivery import Delivery
+from shared.intake import Intake
 from shared.listen.certificate import Certificate
 from shared.listen.disk import Disk
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
+from shared.listen.pace import SourcePace, a_second
 from shared.listen.run import run, serve
 from shared.login import Login
 from shared.policy.accounts import Rules
@@ -24,9 +26,10 @@ from shared.smtp.spool import Budget
 from shared.storage.accounts import Accounts
 from shared.storage.database import Database, connect
 from shared.storage.deliveries import Deliveries
+from shared.storage.federation import Federation
 from shared.storage.recipients import Recipients
 from shared.storage.suite import read_certificate, read_login_key
-from submission.desk import Desk
+from submission.desk import MESSAGES_A_SECOND, Desk
 from submission.server import doors
 
 
@@ -48,6 +51,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             parse_own_domain(chosen.hostname),
             chosen.max_message_size,
             has_auth=True,
+            domain=chosen.domain,
             folder=chosen.data,
             budget=Budget(largest=chosen.max_message_size),
         )
@@ -70,11 +74,13 @@ def _desk(chosen: Settings, database: Database, disk: Disk, login_key: bytes) ->
     return Desk(
         login=Login(accounts, Logins(chosen.redis_url), login_key, rules),
         recipients=Recipients(database.read, chosen.quota),
+        federation=Federation(database.read),
         pace=Pace(chosen.redis_url, Rate(chosen.send_per_minute, chosen.send_burst)),
-        delivery=Delivery(deliveries, Bell(chosen.redis_url), Jobs(chosen.redis_url)),
+        intake=Intake(Delivery(deliveries, Bell(chosen.redis_url), Jobs(chosen.redis_url))),
         database=database,
         disk=disk,
         domains=chosen.domains,
+        sources=SourcePace(a_second(chosen.source_rate or MESSAGES_A_SECOND)),
     )
 
 

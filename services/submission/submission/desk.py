@@ -1,19 +1,17 @@
 """What every connection of the service shares, written from the handler's side."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.address import Address
-from shared.delivery import Delivered, Full, Gone, Incoming
+from shared.intake import Intake
+from shared.listen.pace import SourcePace, a_second
 from shared.login import LoggedIn
 from shared.storage.recipients import Recipient
 
-LARGE = 256 * 1024  # octets; beyond this a message is read and judged on a thread (design §4.9)
-LARGE_AT_ONCE = 2
+MESSAGES_A_SECOND = 50  # of one source: many people may share one
 ACCOUNT_CONNECTIONS = 20  # in one process; a client uses one or two, and an account may have many clients
 
 
@@ -31,18 +29,18 @@ class Recipients(Protocol):
         """Return the mailbox of each address, or None; raise Unavailable."""
 
 
+class Federation(Protocol):
+    """`shared.storage.federation.Federation`."""
+
+    async def may_pass(self, domain: str) -> bool:
+        """Tell whether mail may pass between us and this domain; raise Unavailable."""
+
+
 class Pace(Protocol):
     """`shared.queue.pace.Pace`."""
 
     async def may_send(self, account_id: int) -> bool:
         """Count one message, and tell whether it may go."""
-
-
-class Delivery(Protocol):
-    """`shared.delivery.Delivery`."""
-
-    async def deliver(self, incoming: Incoming) -> Delivered | Full | Gone:
-        """Deliver to all or none; raise Unavailable or NoSpace."""
 
 
 class Database(Protocol):
@@ -94,16 +92,15 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The rooms a handler asks; `domains` are ours, `storing` keeps what is being committed alive."""
+    """The rooms a handler asks; `domains` are ours, `sources` counts the messages of each source."""
 
     login: Login
     recipients: Recipients
+    federation: Federation
     pace: Pace
-    delivery: Delivery
+    intake: Intake
     database: Database
     disk: Disk
     domains: frozenset[str]
+    sources: SourcePace = field(default_factory=lambda: SourcePace(a_second(MESSAGES_A_SECOND)))
     places: Places = field(default_factory=Places)
-    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LARGE_AT_ONCE))
-    pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(LARGE_AT_ONCE, "large"))
-    storing: set[asyncio.Future[Delivered | Full | Gone]] = field(default_factory=set)

@@ -5,25 +5,24 @@ attempts against a message only once login succeeded (design §4.5). What cannot
 client (a foreign sender, too fast a pace) is remembered and told at RCPT, as the reference relay does.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from functools import partial
 
 from shared.address import Address
-from shared.delivery import Delivered, Full, Gone, Incoming
+from shared.delivery import Incoming, Outgoing
 from shared.login import BadCredentials, LoggedIn, TooOften
 from shared.mail import message as mail
 from shared.mail import reply
 from shared.mail.hygiene import minimise
 from shared.mail.reply import Reply
-from shared.mail.trouble import NoSpace, Unavailable
-from shared.policy.recipients import judge_leaving
+from shared.mail.trouble import Unavailable
 from shared.policy.submission import judge, judge_sender
 from shared.policy.verdict import Reject
 from shared.smtp.handler import Envelope
 from shared.smtp.spool import Received
-from submission.desk import LARGE, Desk, LoginTicket
+from shared.storage.recipients import Recipient
+from submission.desk import Desk, LoginTicket
 
 
 class User:
@@ -34,6 +33,7 @@ class User:
         self._ticket = ticket
         self._account: LoggedIn | None = None
         self._mailboxes: dict[Address, int] = {}
+        self._elsewhere: set[Address] = set()
         self._refusal: Reply | None = None
         self._is_paced = False
 
@@ -60,55 +60,61 @@ class User:
         """Begin a message."""
         if self._desk.disk.is_low:
             return reply.NO_SPACE
+        if not self._desk.sources.count(self._ticket.source):
+            return reply.HIGH_LOAD
         envelope.payer = str(self._who().account_id)
         own = judge_sender(self._who().address, envelope.mail_from)
         self._refusal = own.reply if isinstance(own, Reject) else None
-        self._mailboxes, self._is_paced = {}, False
+        self._mailboxes, self._elsewhere, self._is_paced = {}, set(), False
         return reply.SENDER_OK
 
     async def recipients(self, envelope: Envelope, addresses: Sequence[Address]) -> Sequence[Reply]:
-        """Look local recipients up, all in one question."""
+        """Look local recipients up, all in one question, and ask of others whether mail may pass to their domain."""
         refusal = await self._refused()
         if refusal:
             return [refusal] * len(addresses)
-        verdicts = {address: judge_leaving(address, self._desk.domains) for address in addresses}
-        local = [address for address, verdict in verdicts.items() if not isinstance(verdict, Reject)]
+        local = [address for address in addresses if address.domain in self._desk.domains]
         own = self._who()
         try:
             oneself, *others = await self._desk.recipients.find([own.address, *local])
+            # A ban or a deletion holds for connections that are open, too.
+            if oneself is None or oneself.mailbox_id != own.mailbox_id:
+                self._refusal = reply.ACCOUNT_CLOSED
+                return [self._refusal] * len(addresses)
+            found = dict(zip(local, others, strict=True))
+            return [
+                self._here(address, found[address]) if address in found else await self._there(address)
+                for address in addresses
+            ]
         except Unavailable:
             return [reply.TROUBLE] * len(addresses)
-        # A ban or a deletion holds for connections that are open, too.
-        if oneself is None or oneself.mailbox_id != own.mailbox_id:
-            self._refusal = reply.ACCOUNT_CLOSED
-            return [self._refusal] * len(addresses)
-        found = dict(zip(local, others, strict=True))
-        replies: list[Reply] = []
-        for address, verdict in verdicts.items():
-            recipient = found.get(address)
-            if isinstance(verdict, Reject):
-                replies.append(verdict.reply)
-            elif recipient is None:
-                replies.append(reply.NO_SUCH_USER)
-            elif not recipient.has_room:
-                replies.append(reply.MAILBOX_FULL)
-            else:
-                self._mailboxes[address] = recipient.mailbox_id
-                replies.append(reply.RECIPIENT_OK)
-        return replies
 
     async def message(self, envelope: Envelope, received: Received) -> Reply:
         """Judge, make small, store; large messages two at a time, and beside the event loop."""
         who = self._who()
-        mailbox_ids = tuple(self._mailboxes[address] for address in envelope.rcpt_tos)
-        if received.size <= LARGE:
-            ready = prepare(who.address, envelope.mail_from, received, mailbox_ids)
-            return ready if isinstance(ready, Reply) else await self._deliver(ready)
-        async with self._desk.large:
-            ready = await asyncio.get_running_loop().run_in_executor(
-                self._desk.pool, prepare, who.address, envelope.mail_from, received, mailbox_ids
-            )
-            return ready if isinstance(ready, Reply) else await self._deliver(ready)
+        # Several addresses may be one mailbox: tags and aliases.
+        here = tuple(dict.fromkeys(self._mailboxes[to] for to in envelope.rcpt_tos if to in self._mailboxes))
+        there = tuple(to for to in envelope.rcpt_tos if to in self._elsewhere)
+        intake = self._desk.intake
+        async with intake.turn(received.size):
+            ready = await intake.work(received.size, prepare, who, envelope.mail_from, received, here, there)
+            return ready if isinstance(ready, Reply) else await intake.store(ready)
+
+    def _here(self, address: Address, recipient: Recipient | None) -> Reply:
+        if recipient is None:
+            return reply.NO_SUCH_USER
+        if not recipient.has_room:
+            return reply.MAILBOX_FULL
+        self._mailboxes[address] = recipient.mailbox_id
+        return reply.RECIPIENT_OK
+
+    async def _there(self, address: Address) -> Reply:
+        if not address.domain.isascii():  # what looks like our own name could be, once DNS has folded it
+            return reply.DOMAIN_NOT_ASCII
+        if not await self._desk.federation.may_pass(address.domain):
+            return reply.CLOSED_DOMAIN
+        self._elsewhere.add(address)
+        return reply.RECIPIENT_OK
 
     def _take_place(self, account_id: int) -> bool:
         # A client that hung up meanwhile has no close to come that would give the place back.
@@ -128,41 +134,23 @@ class User:
                 self._refusal = reply.TOO_FAST
         return self._refusal
 
-    async def _deliver(self, incoming: Incoming) -> Reply:
-        # The client may hang up now, and our own deadline may pass: what is being committed is not abandoned.
-        storing = asyncio.ensure_future(self._desk.delivery.deliver(incoming))
-        self._desk.storing.add(storing)
-        storing.add_done_callback(self._forget)
-        try:
-            return _told(await asyncio.shield(storing))
-        except NoSpace:
-            return reply.NO_SPACE
-        except Unavailable:
-            return reply.TROUBLE
-
-    def _forget(self, storing: asyncio.Future[Delivered | Full | Gone]) -> None:
-        self._desk.storing.discard(storing)
-        if not storing.cancelled():
-            storing.exception()  # seen, also when nobody waits for it any more
-
 
 def prepare(
-    account: Address, sender: Address | None, received: Received, mailbox_ids: tuple[int, ...]
+    who: LoggedIn,
+    sender: Address | None,
+    received: Received,
+    mailbox_ids: tuple[int, ...],
+    elsewhere: tuple[Address, ...] = (),
 ) -> Incoming | Reply:
     """Return what is to be stored, or why it is not; costs time in proportion to the message."""
     raw = received.read()
     digest = hashlib.sha256(f"{sender or ''}\0".encode())
     digest.update(raw)
     facts = mail.read(raw)
-    verdict = judge(account, sender, facts)
+    verdict = judge(who.address, sender, facts)
     if isinstance(verdict, Reject):
         return verdict.reply
     body = minimise(raw, facts)
     header_size = len(body) - (len(raw) - facts.header_size)
-    return Incoming(mailbox_ids, body, header_size, digest.digest())
-
-
-def _told(outcome: Delivered | Full | Gone) -> Reply:
-    if isinstance(outcome, Delivered):
-        return reply.ACCEPTED
-    return reply.MAILBOX_JUST_FULL if isinstance(outcome, Full) else reply.NO_SUCH_USER
+    outgoing = Outgoing(str(who.address), elsewhere, who.address.domain) if elsewhere else None
+    return Incoming(mailbox_ids, body, header_size, digest.digest(), who.mailbox_id, outgoing)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 from submission import handler as handlers
-from submission.desk import ACCOUNT_CONNECTIONS, LARGE, Desk
+from submission.desk import ACCOUNT_CONNECTIONS, Desk
 from submission.handler import User
 
 from shared.address import Address, parse
+from shared.intake import LARGE, Intake
 from shared.listen.ticket import Ticket
+from shared.login import LoggedIn
 from shared.mail import reply
 from shared.mail.reply import Reply
 from shared.smtp.handler import Envelope
@@ -21,7 +23,7 @@ ANN, BOB, CAT = parse("ann@here.test"), parse("bob@here.test"), parse("cat@here.
 
 
 async def user(world: World) -> User:
-    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
     found = User(desk, Ticket("source"))
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
     return found
@@ -51,7 +53,7 @@ async def send(
 async def test_login_gives_the_place_back() -> None:
     world = World()
     ticket = Ticket("source")
-    found = User(Desk(world, world, world, world, world, world, DOMAINS), ticket)
+    found = User(Desk(world, world, world, world, Intake(world), world, world, DOMAINS), ticket)
     assert await found.authenticate("ann@here.test", "wrong") == reply.BAD_CREDENTIALS
     assert not ticket.is_released
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
@@ -60,7 +62,7 @@ async def test_login_gives_the_place_back() -> None:
 
 async def test_an_account_has_so_many_connections_and_gets_them_back() -> None:
     world = World()
-    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
     tickets = [Ticket("source") for _ in range(ACCOUNT_CONNECTIONS + 1)]
     answers = [await User(desk, ticket).authenticate("ann@here.test", PASSWORD) for ticket in tickets]
     assert answers == [reply.AUTH_OK] * ACCOUNT_CONNECTIONS + [reply.TOO_MANY_CONNECTIONS]
@@ -76,7 +78,7 @@ async def test_an_account_has_so_many_connections_and_gets_them_back() -> None:
 
 async def test_who_hangs_up_during_login_takes_no_place() -> None:
     world = World()
-    desk = Desk(world, world, world, world, world, world, DOMAINS)
+    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
     for _ in range(ACCOUNT_CONNECTIONS):
         ticket = Ticket("source")
         ticket.close()
@@ -89,7 +91,7 @@ async def test_what_is_under_way_counts_against_the_account() -> None:
     (await user(World())).sender(envelope)
     other = Envelope(BOB)
     world = World()
-    bob = User(Desk(world, world, world, world, world, world, DOMAINS), Ticket("source"))
+    bob = User(Desk(world, world, world, world, Intake(world), world, world, DOMAINS), Ticket("source"))
     await bob.authenticate("bob@here.test", PASSWORD)
     bob.sender(other)
     assert "" != envelope.payer != other.payer != ""
@@ -127,10 +129,10 @@ async def test_two_large_messages_at_once() -> None:
     await found.recipients(envelope, [BOB])
     envelope.rcpt_tos = [BOB]
     sending = [asyncio.create_task(found.message(envelope, received(raw))) for _ in range(4)]
-    while len(found._desk.storing) < 2:
+    while found._desk.intake.storing < 2:
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
-    assert len(found._desk.storing) == 2
+    assert found._desk.intake.storing == 2
     assert world.gate
     world.gate.set()
     assert await asyncio.gather(*sending) == [reply.ACCEPTED] * 4
@@ -215,6 +217,6 @@ async def test_recipients_are_looked_up_together() -> None:
 
 
 def test_prepare_is_what_the_pool_runs() -> None:
-    ready = handlers.prepare(ANN, ANN, received(encrypted()), (1,))
+    ready = handlers.prepare(LoggedIn(10, 1, ANN), ANN, received(encrypted()), (1,))
     assert not isinstance(ready, Reply)
     assert ready.mailbox_ids == (1,)

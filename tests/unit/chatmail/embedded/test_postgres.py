@@ -58,7 +58,7 @@ def test_data_and_the_operators_configuration_outlive_a_restart(server: Postgres
         assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
 
 
-@pytest.mark.parametrize(("workers", "connections"), [(1, 60), (4, 102), (64, 942)])
+@pytest.mark.parametrize(("workers", "connections"), [(1, 65), (4, 140), (64, 1640)])
 def test_every_worker_finds_its_connections(workers: int, connections: int) -> None:
     assert connections_for(workers) == connections
 
@@ -66,7 +66,7 @@ def test_every_worker_finds_its_connections(workers: int, connections: int) -> N
 def test_it_takes_as_many_connections_as_it_is_told(server: Postgres) -> None:
     many = Postgres(server.data, server.sockets, connections_for(64))
     with servers.running(many, STOP_SIGNAL), psycopg.connect(many.url()) as connection:
-        assert connection.execute("SHOW max_connections").fetchone() == ("942",)
+        assert connection.execute("SHOW max_connections").fetchone() == ("1640",)
 
 
 def test_after_a_kill_it_starts_again(server: Postgres) -> None:

@@ -18,7 +18,7 @@ REFUSED = [
     ("imap", "GET", "rq:queue:outbox"),
     ("imap", "SET", "pace:1", "x"),
     ("imap", "PUBLISH", "other", "x"),
-    ("register", "GET", "rq:queue:outbox"),
+    ("register", "GET", "pace:1"),
     ("queue_worker", "GET", "login:1"),
     ("submission", "GET", "anything"),
     ("submission", "EVAL", "return redis.call('GET', KEYS[1])", "1", "anything"),
