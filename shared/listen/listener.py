@@ -11,6 +11,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from shared import log
 from shared.listen.door import Door
@@ -93,6 +94,7 @@ class Listener:
         if ticket is None:
             _refuse(door, connection)
             return
+        ticket.peer = ip_address(address.partition("%")[0])
         task = asyncio.create_task(self._start(door, connection, ticket))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)

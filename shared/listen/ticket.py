@@ -1,6 +1,10 @@
 """What an admitted connection carries with it."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
+
+Ip = IPv4Address | IPv6Address
+NOBODY = IPv6Address(0)  # the unspecified address, which no connection comes from (RFC 4291 §2.5.2)
 
 
 def _nothing(*_: object) -> None:
@@ -10,20 +14,23 @@ def _nothing(*_: object) -> None:
 class Ticket:
     """One admitted connection.
 
-    `source` is a keyed hash of where it comes from: for counting, never for logs. A protocol sets `on_drain` to
-    learn that the service is about to stop, and calls `close` when its connection is lost; who counts connections
-    elsewhere sets `on_closed` to learn of that.
+    `source` is a keyed hash of where it comes from: for counting, never for logs. `peer` is the address itself, for who
+    must hold a sender's claim against it, and for nothing else: it is never stored, counted or logged. A protocol
+    sets `on_drain` to learn that the service is about to stop, and calls `close` when its connection is lost; who
+    counts connections elsewhere sets `on_closed` to learn of that.
     """
 
-    __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_closed", "on_drain", "source")
+    __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_closed", "on_drain", "peer", "source")
 
     def __init__(
         self,
         source: str,
         on_release: Callable[[], None] = _nothing,
         on_close: Callable[["Ticket"], None] = _nothing,
+        peer: Ip = NOBODY,
     ) -> None:
         self.source = source
+        self.peer = peer
         self.on_drain: Callable[[], None] = _nothing
         self.on_closed: Callable[[], None] = _nothing
         self.is_released = False

@@ -66,10 +66,9 @@ def scan(view: memoryview) -> Headers:
 def _split(block: bytes) -> Headers:
     fields: list[Field] = []
     at = 0
-    for field in _FIELD.finditer(block):
+    # Matched where the last one ended, never searched for: a line that is no field would be looked at from every octet.
+    while len(fields) < MAX_FIELDS and (field := _FIELD.match(block, at)):
         start, colon = field.span(1)
-        if start != at or len(fields) == MAX_FIELDS:
-            break
         at = field.end()
         fields.append(Field(field[1].lower(), start, colon, at))
     is_malformed = at != len(block) or _has_controls(block) or _is_ambiguous([field.name for field in fields])

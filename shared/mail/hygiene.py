@@ -1,4 +1,4 @@
-"""What of a header leaves the house: only what a reader's program needs.
+"""What of a header is kept: only what a reader's program needs.
 
 Strategy: fields are kept by an allow-list, so that a field nobody thought of (a mailer's name and version, a client's
 address, a thread topic, a signature made before us) is dropped without anybody having to know it. The list is what
@@ -7,6 +7,9 @@ A kept field that is too long for its purpose, or comes a second time, is droppe
 Fields are kept or dropped whole, by the offsets the scanner found, so folding and case cannot fool it. The body is
 never touched. All limits together keep a minimised header block within MAX_STORED_HEADER octets, so that a search
 through headers has a known price.
+
+Mail from elsewhere was written by any program there is, and its Subject is its author's business: there the list is
+longer (`tidy`). What a stranger's server says of the way (Received, signatures, results, X-) is dropped there too.
 
 What stays readable: names beside addresses in From, To and Cc, which cores before 2.24 or so write in the clear and
 nobody can tell from a sentence, and tokens in ids. Their limits bound it; the client that wrote it chose it.
@@ -41,6 +44,26 @@ KEPT = {
     b"secure-join-invitenumber": _WORD,
     b"secure-join-group": _WORD,
 }
+# What other programs write and read beside these, as far as MAX_STORED_HEADER has room.
+KEPT_OF_STRANGERS = {
+    b"subject": 2 * 1024,
+    b"mime-version": _WORD,
+    b"reply-to": 2 * 1024,
+    b"sender": _ID,
+    b"content-disposition": _ID,  # a report that is one compressed file (RFC 8460 §5.3)
+    b"content-description": _WORD,
+    b"content-language": _WORD,
+    b"disposition-notification-to": _ID,
+    b"x-failed-recipients": _ID,  # some reports name them here and nowhere else
+    b"tls-report-domain": _WORD,
+    b"tls-report-submitter": _WORD,
+    b"precedence": _WORD,
+    b"importance": _WORD,
+    **{
+        b"list-" + name: _ID  # RFC 2369, RFC 2919, RFC 8058
+        for name in (b"id", b"post", b"help", b"owner", b"archive", b"subscribe", b"unsubscribe", b"unsubscribe-post")
+    },
+}
 
 
 def minimise(raw: "Buffer", facts: Facts) -> bytes:
@@ -56,3 +79,24 @@ def minimise(raw: "Buffer", facts: Facts) -> bytes:
             elif name in _REWRITTEN:
                 kept[name] = _REWRITTEN[name]
         return b"".join([*kept.values(), b"\r\n", view[facts.header_size :]])
+
+
+def tidy(raw: "Buffer", facts: Facts) -> bytes:
+    """Return mail from elsewhere with what its readers need of the header, at most MAX_STORED_HEADER octets of it.
+
+    Order and octets of what is kept stay. A malformed message must not come here.
+    """
+    first = {field.name: field for field in reversed(facts.fields)}
+    needed = {name for name, field in first.items() if field.end - field.start <= KEPT.get(name, 0)}
+    room = MAX_STORED_HEADER - len(b"\r\n") - sum(first[name].end - first[name].start for name in needed)
+    for name in KEPT_OF_STRANGERS:  # in this order of importance
+        size = first[name].end - first[name].start if name in first else 0
+        if 0 < size <= min(KEPT_OF_STRANGERS[name], room):
+            needed.add(name)
+            room -= size
+    with memoryview(raw) as view:
+        kept = [
+            view[field.start : field.end]
+            for field in sorted((first[name] for name in needed), key=lambda field: field.start)
+        ]
+        return b"".join([*kept, b"\r\n", view[facts.header_size :]])

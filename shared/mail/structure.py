@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from shared.mail.content import FILE_NAME, content_type, has_free_text, is_plain
 from shared.mail.headers import Headers, scan
-from shared.openpgp.armor import is_encrypted_armor
+from shared.openpgp.armor import Armor, read_armor
 
 _HEAD = 4096  # preamble, first part and the second part's header lie in here
 _TAIL = 512  # the closing delimiter and white space after it
@@ -65,14 +65,14 @@ class _Part(NamedTuple):
     start: int  # of its body, from the start of the text searched
 
 
-def is_encrypted(view: memoryview, headers: Headers) -> bool:
-    """Tell whether the message is PGP/MIME encrypted and holds nothing else."""
+def encrypted(view: memoryview, headers: Headers) -> Armor:
+    """Tell whether the message is PGP/MIME encrypted and holds nothing else, by what its armor is."""
     parameters = _parameters(headers, b"multipart/encrypted")
     if not parameters or b"protocol" not in parameters:
-        return False
+        return Armor.OTHER
     delimiter = _delimiter(parameters)
     span = _armor(view, headers.size, delimiter) if delimiter else None
-    return span is not None and is_encrypted_armor(view[span[0] : span[1]])
+    return read_armor(view[span[0] : span[1]]) if span else Armor.OTHER
 
 
 def is_securejoin(view: memoryview, headers: Headers) -> bool:

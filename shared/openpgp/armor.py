@@ -1,8 +1,9 @@
 """Telling the armor of an encrypted OpenPGP message from everything else.
 
 Strategy: whatever a person could read must not fit in. So: the BEGIN line, an empty line, base64, at most one
-checksum line, the END line. Armor headers (`Comment:`, `Version:`) are refused, since they carry free text and
-no current writer makes them by default. Every character outside base64 is refused. Letters and breaks between
+checksum line, the END line. Armor headers (`Comment:`, `Version:`) carry free text and no current writer makes them by
+default: they are refused, but for one short `Version:` line, which is told apart, since old writers elsewhere make it
+and a door may let it in. Every character outside base64 is refused. Letters and breaks between
 them are all a sentence needs, so the breaks are given: all lines but the last are equally long, and as long as
 real writers make them (OpenPGP.js 60, GnuPG, Sequoia and rPGP 64, RNP 76; RFC 9580 §6.2 allows no more), without
 white space at their ends. Only around the whole of it is white space let through. What this cannot see is prose
@@ -15,6 +16,7 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.openpgp.packets import HEADER, PacketError, Walk
@@ -28,13 +30,25 @@ _EDGE = 256  # how far the first and the last lines are looked for
 _QUADS = (HEADER + 2 + 2) // 3 * 4  # base64 characters that hold HEADER octets wherever they begin
 _WHITE = b" \t\r\n"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_OPENING = re.compile(rb"[ \t\r\n]*+-----BEGIN PGP MESSAGE-----[ \t]*+\r\n[ \t]*+\r\n")
+# A program's name and number, such as `GnuPG v2.0.22 (GNU/Linux)`: up to five words.
+_VERSION = rb"Version: [A-Za-z][A-Za-z0-9./#_-]{0,19}+(?: [A-Za-z0-9./#()_+-]{1,16}+){0,4}+[ \t]*+\r\n"
+_OPENING = re.compile(
+    rb"[ \t\r\n]*+-----BEGIN PGP MESSAGE-----[ \t]*+\r\n(" + _VERSION + rb")?+[ \t]*+\r\n",
+)
 _END_LINE = b"\r\n-----END PGP MESSAGE-----"
 _CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}")
 
 
 class ArmorError(ValueError):
     """A character stands where only base64 may, or a line is longer or shorter than the first."""
+
+
+class Armor(StrEnum):
+    """What a text is."""
+
+    OTHER = "no encrypted message"
+    ENCRYPTED = "an armored encrypted message"
+    VERSIONED = "an armored encrypted message with a Version line"
 
 
 class _Payload(NamedTuple):
@@ -44,13 +58,21 @@ class _Payload(NamedTuple):
     end: int
     padding: int
     columns: int
+    has_version: bool
 
 
-def is_encrypted_armor(data: "Buffer") -> bool:
+def read_armor(data: "Buffer") -> Armor:
     """Tell whether `data` is one armored message of session-key packets and one encrypted data packet."""
     with memoryview(data) as view:
         payload = _payload(view)
-        return payload is not None and _is_encrypted(view, payload)
+        if payload is None or not _is_encrypted(view, payload):
+            return Armor.OTHER
+        return Armor.VERSIONED if payload.has_version else Armor.ENCRYPTED
+
+
+def is_encrypted_armor(data: "Buffer") -> bool:
+    """Tell whether `data` is such a message and holds no header line."""
+    return read_armor(data) is Armor.ENCRYPTED
 
 
 def _payload(view: memoryview) -> _Payload | None:
@@ -69,7 +91,8 @@ def _payload(view: memoryview) -> _Payload | None:
         edge = edge[:last_line_at].rstrip(_WHITE)
     end = len(edge.rstrip(b"=" + _WHITE))
     columns = _columns(view, start, edge_at + end)
-    return _Payload(start, edge_at + end, edge.count(b"=", end), columns) if columns else None
+    padding = edge.count(b"=", end)
+    return _Payload(start, edge_at + end, padding, columns, opening[1] is not None) if columns else None
 
 
 def _columns(view: memoryview, start: int, end: int) -> int:

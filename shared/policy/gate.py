@@ -1,5 +1,12 @@
-"""The gate: only encrypted mail passes, at every door alike (design §7)."""
+"""The gate: only encrypted mail passes, at every door alike (design §7).
 
+Strangers' servers are let in with two things more, both of them only when their origin is verified: the report of a
+mail system that it could not deliver, without which our users would never learn of it, and a Version line in the armor.
+"""
+
+from collections.abc import Collection, Iterable
+
+from shared.address import Address
 from shared.mail import reply
 from shared.mail.message import Facts
 from shared.policy.verdict import Accept, Reject, Verdict
@@ -9,10 +16,25 @@ MAX_HOPS = 50  # RFC 5321 §6.3 advises a large number; a chatmail message makes
 
 def judge(facts: Facts) -> Verdict:
     """Say whether a message may enter at any door, whoever brings it."""
+    return _shape(facts) or _encryption(is_sealed=facts.is_encrypted or facts.is_securejoin)
+
+
+def judge_stranger(facts: Facts, *, may_be_plain: bool) -> Verdict:
+    """Say whether a message from elsewhere may enter, if its origin is verified; `may_be_plain`: for who reads such."""
+    is_sealed = facts.is_encrypted or facts.is_old_encrypted or facts.is_securejoin
+    return _shape(facts) or _encryption(is_sealed=is_sealed or facts.is_report or may_be_plain)
+
+
+def may_all_read_plain(recipients: Iterable[Address], plain_for: Collection[str]) -> bool:
+    """Tell whether the operator lets every one of these addresses have cleartext; `ann+tag` is ann."""
+    return all(f"{who.local.partition('+')[0]}@{who.domain}" in plain_for for who in recipients)
+
+
+def _shape(facts: Facts) -> Reject | None:
     if facts.is_malformed:
         return Reject(reply.MALFORMED)
-    if facts.hops > MAX_HOPS:
-        return Reject(reply.LOOP)
-    if not (facts.is_encrypted or facts.is_securejoin):
-        return Reject(reply.NOT_ENCRYPTED)
-    return Accept()
+    return Reject(reply.LOOP) if facts.hops > MAX_HOPS else None
+
+
+def _encryption(*, is_sealed: bool) -> Verdict:
+    return Accept() if is_sealed else Reject(reply.NOT_ENCRYPTED)

@@ -36,9 +36,14 @@ def begin(handler: Handler, envelope: Envelope) -> Reply:
         return reply.TROUBLE
 
 
-async def judge_recipients(handler: Handler, envelope: Envelope, arguments: Sequence[str]) -> list[Reply]:
-    """Answer the arguments of several RCPTs in order, and add the accepted to the envelope, each once."""
-    read = [path.read_rcpt(argument, may_be_utf8=envelope.smtp_utf8) for argument in arguments]
+async def judge_recipients(
+    handler: Handler, envelope: Envelope, arguments: Sequence[str], domain: str = ""
+) -> list[Reply]:
+    """Answer the arguments of several RCPTs in order, and add the accepted to the envelope, each once.
+
+    `domain` is that of `<postmaster>`.
+    """
+    read = [path.read_rcpt(argument, may_be_utf8=envelope.smtp_utf8, domain=domain) for argument in arguments]
     answers = dict.fromkeys(envelope.rcpt_tos, reply.RECIPIENT_OK)
     new = list(dict.fromkeys(entry for entry in read if isinstance(entry, Address) and entry not in answers))
     room = MAX_RECIPIENTS - len(answers)

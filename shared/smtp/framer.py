@@ -199,6 +199,14 @@ class Framer:
         return b"" if self._verdict else octets
 
 
+def examine(octets: bytes) -> Verdict | None:
+    """Return what is wrong with a whole message that came unframed, over HTTP; the same rules as in a framed one."""
+    rest = octets.replace(_CRLF, b"")
+    if b"\n" in rest or b"\r" in rest or b"\0" in rest:
+        return Verdict.BARE
+    return Verdict.LONG_LINE if _has_long_line(octets) else None
+
+
 def _has_long_line(octets: bytes) -> bool:
     # From each line start go to the last line end within reach: as many steps as there are thousands of octets.
     start, size = 0, len(octets)

@@ -19,13 +19,15 @@ from shared.smtp.spool import Budget, Received
 class Envelope:
     """One mail transaction: `mail_from` is None for the null sender, `rcpt_tos` are the accepted, each once.
 
-    `payer` is whose share of the budget the message takes; a handler says so at MAIL.
+    `payer` is whose share of the budget the message takes; a handler says so at MAIL. `helo` is what the client called
+    itself.
     """
 
     mail_from: Address | None
     smtp_utf8: bool = False
     rcpt_tos: list[Address] = field(default_factory=list)
     payer: str = ""
+    helo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Terms:
     hostname: str
     max_size: int
     has_auth: bool  # AUTH is offered under TLS, and needed for MAIL
+    needs_tls: bool = False  # MAIL is refused in the clear; where there is AUTH it always is
+    domain: str = ""  # whose postmaster `<postmaster>` alone is (RFC 5321 §4.5.1); nobody's if empty
     greeting_delay: float = 0.0  # seconds in which a client that talks first shows that it is none
     folder: Path | None = None
     budget: Budget = field(default_factory=Budget)

@@ -41,14 +41,16 @@ def read_mail(argument: str, max_size: int) -> Reverse | Reply:
     return _judge_parameters(parameters, max_size) or Reverse(sender, is_utf8)
 
 
-def read_rcpt(argument: str, *, may_be_utf8: bool) -> Address | Reply:
-    """Read what follows `RCPT `."""
+def read_rcpt(argument: str, *, may_be_utf8: bool, domain: str = "") -> Address | Reply:
+    """Read what follows `RCPT `; `<postmaster>` alone is that of `domain`, if given (RFC 5321 §4.1.1.3, §4.5.1)."""
     match = _match("TO:", argument)
     if match is None:
         return reply.BAD_RECIPIENT
     path, parameters = match
     if not path.isascii() and not may_be_utf8:
         return reply.NOT_ASCII
+    if domain and path.lower() == "postmaster":
+        path = f"postmaster@{domain}"
     try:
         recipient = address.parse(path, may_be_utf8=may_be_utf8)
     except AddressError:

@@ -254,7 +254,7 @@ class Session:
         reverse = path.read_mail(argument, self._terms.max_size)
         if isinstance(reverse, Reply):
             return self._junked(reverse)
-        envelope = Envelope(reverse.address, reverse.is_utf8)
+        envelope = Envelope(reverse.address, reverse.is_utf8, helo=self._host_name or "")
         answer = asking.begin(self._handler, envelope)
         if answer.code >= 300:
             return self._junked(answer)
@@ -262,7 +262,7 @@ class Session:
         return answer.line()
 
     def _before_mail(self) -> Reply | None:
-        if self._terms.has_auth and not self._is_tls:
+        if (self._terms.has_auth or self._terms.needs_tls) and not self._is_tls:
             return reply.NEED_TLS
         if self._terms.has_auth and not self._is_authenticated:
             return reply.NEED_AUTH
@@ -278,7 +278,7 @@ class Session:
         return self._judge_recipients(self._envelope, arguments)
 
     async def _judge_recipients(self, envelope: Envelope, arguments: Sequence[str]) -> bytes:
-        return self._told(await asking.judge_recipients(self._handler, envelope, arguments))
+        return self._told(await asking.judge_recipients(self._handler, envelope, arguments, self._terms.domain))
 
     def _told(self, replies: Sequence[Reply]) -> bytes:
         lines: list[bytes] = []

@@ -15,7 +15,7 @@ from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.ticket import Ticket
 from tests.dialogs.player import Dialog, MemoryWire, SocketWire, Step, unescape
-from tests.fakes import Box, MemoryDoorkeeper, MemoryStore
+from tests.fakes import Box, MemoryDoorkeeper, MemoryStore, MemoryTokens
 
 ANN, SECRET = "ann@here.test", "secret-word"
 FLAGS = {"\\Seen": Flag.SEEN, "\\Answered": Flag.ANSWERED, "\\Flagged": Flag.FLAGGED, "\\Deleted": Flag.DELETED}
@@ -46,6 +46,7 @@ class Rig:
         self.dialog = dialog
         self.store = MemoryStore()
         self.doorkeeper = MemoryDoorkeeper(self.store)
+        self.tokens = MemoryTokens()
         self.inbox: Box = self.doorkeeper.know(ANN, SECRET)
         self.is_available = not dialog.value("away")
         self.is_bell_connected = True
@@ -64,6 +65,7 @@ class Rig:
             tls=tls,
             is_available=lambda: self.is_available,
             is_bell_connected=lambda: self.is_bell_connected,
+            tokens=self.tokens if dialog.value("push") else None,
         )
         self._server = _Watched(terms, self.connections)
 
@@ -116,10 +118,10 @@ class Rig:
         self.registry.ring(self.inbox.mailbox_id, self.inbox.modseq)
 
     def _away(self) -> None:
-        self.store.is_away = self.doorkeeper.is_away = True
+        self.store.is_away = self.doorkeeper.is_away = self.tokens.is_away = True
 
     def _back(self) -> None:
-        self.store.is_away = self.doorkeeper.is_away = False
+        self.store.is_away = self.doorkeeper.is_away = self.tokens.is_away = False
 
     def _strict(self) -> None:
         self.doorkeeper.is_strict = True

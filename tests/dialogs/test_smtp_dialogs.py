@@ -1,8 +1,9 @@
 """Every SMTP dialogue, in process and against a real socket, whole and byte by byte.
 
-Headers a file may carry: `door: tls`, `trouble:` and `pace:` (see `tests/smtp_fakes.py`), `database: away`,
-`disk: low`, `size:` (the largest message), `budget:` (octets under way), `stored:` (how many messages are there at the
-end; none unless said). Sockets run on uvloop, as the services do.
+Headers a file may carry: `door: tls`, `trouble:`, `pace:` and `origin:` (see `tests/smtp_fakes.py`), `database: away`,
+`disk: low`, `size:` (the largest message), `budget:` (octets under way), `refused:` (a domain the operator does not let
+in), `plain:` (addresses that may have cleartext), `messages:` (of one source a second), `stored:` (how many messages
+are there at the end; none unless said). Sockets run on uvloop, as the services do.
 """
 
 import asyncio
@@ -13,15 +14,16 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from smtp_in.handler import Desk as StrangersDesk
 from smtp_in.handler import Stranger
 from submission.desk import Desk
 from submission.handler import User
 
+from shared.intake import Intake
 from shared.listen.certificate import Certificate
 from shared.listen.door import Door
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
+from shared.listen.pace import SourcePace, a_second
 from shared.listen.ticket import Ticket
 from shared.smtp.connection import Connection
 from shared.smtp.handler import Handler, Terms
@@ -29,7 +31,7 @@ from shared.smtp.spool import Budget
 from shared.storage.selfsigned import make
 from tests.dialogs import player
 from tests.dialogs.player import Dialog, MemoryTransport, MemoryWire, SocketWire
-from tests.smtp_fakes import DOMAINS, World
+from tests.smtp_fakes import DOMAINS, World, reception
 
 HERE = Path(__file__).parent
 FILES = [*player.files(HERE / "submission"), *player.files(HERE / "smtp-in")]
@@ -53,6 +55,8 @@ def world(dialog: Dialog) -> World:
         is_low=dialog.value("disk") == "low",
         trouble=dialog.value("trouble"),
         may_go=[word == "go" for word in dialog.value("pace").split()],
+        origin=dialog.value("origin", "good"),
+        refused=frozenset(dialog.value("refused").split()),
     )
 
 
@@ -62,15 +66,27 @@ def factory(file: Path, dialog: Dialog, rooms: World, tls: ssl.SSLContext) -> Ca
         hostname="mx.here.test",
         max_size=int(dialog.value("size", "31457280")),
         has_auth=is_submission,
+        needs_tls=True,
+        domain="" if is_submission else "here.test",
         greeting_delay=0.0 if is_submission else 0.05,
         budget=Budget(int(dialog.value("budget", "100000000"))),
     )
-    desk = Desk(rooms, rooms, rooms, rooms, rooms, rooms, DOMAINS)
-    strangers = StrangersDesk(rooms, rooms, rooms, DOMAINS)
+    desk = Desk(
+        login=rooms,
+        recipients=rooms,
+        federation=rooms,
+        pace=rooms,
+        intake=Intake(rooms),
+        database=rooms,
+        disk=rooms,
+        domains=DOMAINS,
+    )
+    pace = SourcePace(a_second(int(dialog.value("messages", "1000"))))
+    strangers = reception(rooms, pace=pace, plain_for=dialog.value("plain").split())
     is_tls = dialog.value("door") == "tls"
 
     def protocol(ticket: Ticket) -> Connection:
-        handler: Handler = User(desk, ticket) if is_submission else Stranger(strangers, ticket.source)
+        handler: Handler = User(desk, ticket) if is_submission else Stranger(strangers, ticket)
         return Connection(ticket, handler, terms, is_tls=is_tls, tls=None if is_tls else tls)
 
     return protocol

@@ -69,17 +69,9 @@ def test_anothers_name_is_refused_in_the_header_and_the_envelope(suite: Suite, a
     assert refusal(ann, ann.address, encrypted_letter(other.address), envelope_from=other.address)[0] == 553
 
 
-@pytest.mark.parametrize(
-    ("recipient", "answer"),
-    [
-        pytest.param("nobody-here@{domain}", (550, b"5.1.1 User doesn't exist"), id="unknown"),
-        pytest.param("friend@example.org", (550, b"5.7.1 This server does not exchange mail"), id="elsewhere"),
-    ],
-)
-def test_recipients_we_do_not_have(suite: Suite, ann: Person, recipient: str, answer: tuple[int, bytes]) -> None:
-    code, text = refusal(ann, recipient.format(domain=suite.domain), encrypted_letter(ann.address))
-    assert code == answer[0]
-    assert text.startswith(answer[1])
+def test_a_recipient_we_do_not_have(suite: Suite, ann: Person) -> None:
+    answer = refusal(ann, f"nobody-here@{suite.domain}", encrypted_letter(ann.address))
+    assert answer == (550, b"5.1.1 User doesn't exist")
 
 
 def test_the_burst_and_no_more(suite: Suite) -> None:

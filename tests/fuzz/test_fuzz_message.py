@@ -1,13 +1,13 @@
 """Invariant: no change to an encrypted message brings a word of cleartext through the gate and the minimiser.
 
-Reading never raises, whatever the octets; what passes is encrypted to an independent reader too; minimising keeps the
-body and the verdict.
+Mail from elsewhere may have a Version line besides, and no words in it. Reading never raises, whatever the octets; what
+passes is encrypted to an independent reader too; minimising and tidying keep the body and the verdict.
 """
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.mail.hygiene import minimise
+from shared.mail.hygiene import KEPT_OF_STRANGERS, minimise, tidy
 from shared.mail.message import read
 from tests.gate import oracle
 from tests.gate.corpus import DATA
@@ -52,6 +52,26 @@ def test_words_anywhere(base: bytes, where: float, cut: int, words: bytes) -> No
     assert facts.is_securejoin or oracle.is_encrypted(raw)
 
 
+OLD = [base.replace(b"MESSAGE-----\r\n", b"MESSAGE-----\r\nVersion: GnuPG v1\r\n", 1) for base in BASES[1::2]]
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.sampled_from(OLD), st.floats(0, 1), st.integers(0, 40), WORDS)
+def test_words_anywhere_in_mail_with_a_version_line(base: bytes, where: float, cut: int, words: bytes) -> None:
+    at = int(where * len(base))
+    raw = base[:at] + words + base[at + cut :]
+    facts = read(raw)
+    if facts.is_malformed or not (facts.is_encrypted or facts.is_old_encrypted):
+        return
+    clean = tidy(raw, facts)
+    after = read(clean)
+    assert (after.is_encrypted, after.is_old_encrypted) == (facts.is_encrypted, facts.is_old_encrypted)
+    assert clean.endswith(raw[facts.header_size :])
+    assert CANARY not in clean[after.header_size :]
+    told = [field.name for field in after.fields if CANARY in clean[field.start : field.end]]
+    assert all(name in (*SPEAKING, *KEPT_OF_STRANGERS) or name.startswith((b"chat-", b"secure-join-")) for name in told)
+
+
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(st.one_of(st.binary(max_size=200), st.sampled_from(BASES)), st.integers(0, 6000), st.binary(max_size=5))
 def test_never_raises(base: bytes, at: int, junk: bytes) -> None:
@@ -60,3 +80,4 @@ def test_never_raises(base: bytes, at: int, junk: bytes) -> None:
     assert 0 <= facts.header_size <= len(raw)
     if not facts.is_malformed:
         assert minimise(raw, facts).endswith(raw[facts.header_size :])
+        assert tidy(raw, facts).endswith(raw[facts.header_size :])

@@ -2,15 +2,19 @@
 
 import asyncio
 import secrets
+from contextlib import AsyncExitStack
 
 from register.app import build
 from register.births import Births
 from register.limits import Limits
 from register.links import Server
-from register.server import HttpServer, doors
+from register.mxdeliv import PATH, Mxdeliv
+from register.server import HttpServer, Large, doors
 from register.site import Site
 from shared import log, settings
+from shared.inbound.furnish import Choices, furnish
 from shared.listen.certificate import Certificate
+from shared.listen.disk import Disk
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.run import run, serve
@@ -31,13 +35,19 @@ def main() -> None:
 
 
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
-    database = await connect(chosen.database_url, "register")
-    try:
+    async with AsyncExitStack() as open_things:
+        database = await connect(chosen.database_url, "register")
+        open_things.push_async_callback(database.close)
         certificate = Certificate(await read_certificate(database), chosen.data / "tls")
         site = _site(chosen)
         accounts = Accounts(database, chosen.registration)
-        births = Births(accounts, hash_password, secrets.token_bytes, site.rules, chosen.domain)
-        http = HttpServer(build(site, births, Limits(), lambda: certificate.is_operators))
+        births = Births(accounts, hash_password, secrets.token_bytes, site.rules)
+        disk = Disk(chosen.data, chosen.min_free_disk)
+        mail = await _mail(chosen, disk, open_things)
+        http = HttpServer(
+            build(site, births, Limits(), lambda: certificate.is_operators, mail),
+            Large(PATH, chosen.max_message_size if mail else 0),
+        )
         ports = (chosen.port_http, chosen.port_https)
         listener = Listener(
             doors(http, chosen.addresses, ports, certificate.context(alpn=["http/1.1"])),
@@ -46,9 +56,26 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             has_siblings=chosen.workers > 1,
         )
         announcing = presence.announce(chosen.redis_url, "register", lambda: listener.connections)
-        await serve(listener, stopping, certificate.watch(), http.keep_time(), announcing)
-    finally:
-        await database.close()
+        await serve(listener, stopping, certificate.watch(), http.keep_time(), disk.watch(), announcing)
+
+
+async def _mail(chosen: Settings, disk: Disk, open_things: AsyncExitStack) -> Mxdeliv | None:
+    """Open the door for other servers' mail, with a pool in the role of smtp-in: this service's own reads no mail."""
+    if not chosen.inbound_database_url:
+        return None
+    database = await connect(chosen.inbound_database_url, "mxdeliv")
+    open_things.push_async_callback(database.close)
+    choices = Choices(
+        hostname=chosen.hostname,
+        domains=chosen.domains,
+        quota=chosen.quota,
+        per_second=chosen.source_rate or 20,
+        dns=chosen.dns,
+        plain_for=chosen.plain_for,
+        unsigned_from=chosen.unsigned_from,
+    )
+    reception = furnish(choices, database, chosen.inbound_database_url, chosen.redis_url, disk)
+    return Mxdeliv(reception, chosen.max_message_size, chosen.data)
 
 
 def _site(chosen: Settings) -> Site:

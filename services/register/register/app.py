@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from register import links, qr, refusal, render
@@ -26,6 +26,7 @@ from register.refusal import Refusal
 from register.shell import MAX_BODY, Shell
 from register.site import Site
 from shared.address import Address
+from shared.policy import mta_sts
 
 _LINK = re.compile(r"(?:dclogin|dcaccount):[!-~]{1,502}", re.IGNORECASE)  # our own have some 150 characters
 
@@ -54,27 +55,29 @@ class Web:
 
     async def front(self, request: Request) -> Response:
         """The page. POST is the button of a server that gives addresses for a token."""
+        site = self._visited(request)
         if request.method == "POST":
             offer = await self._give(request, (await _form(request)).get("t", ""))
-            return self._page("offer.html", offer=offer, to_pass_on="")
+            return _page("offer.html", site, offer=offer, to_pass_on="")
         self._count_view(request)
         registration = await self._births.registration()
         token = request.query_params.get("t", "").strip()
+        is_sure = links.is_dcaccount_sure(site.server, is_trusted=self._is_trusted())
         if registration == "closed":
-            return self._page("closed.html")
+            return _page("closed.html", site)
         if registration == "open":
-            to_pass_on = links.dcaccount(self._site.server) if self._is_dcaccount_sure() else ""
-            return self._page("offer.html", offer=self._offer(*await self._births.give("")), to_pass_on=to_pass_on)
-        if token and self._is_dcaccount_sure():
-            return self._page("offer.html", offer=Offer(links.dcaccount(self._site.server, token)), to_pass_on="")
-        return self._page("invitation.html", token=token)
+            offer = self._offer(*await self._births.give(site.server.domain, ""))
+            return _page("offer.html", site, offer=offer, to_pass_on=links.dcaccount(site.server) if is_sure else "")
+        if token and is_sure:
+            return _page("offer.html", site, offer=Offer(links.dcaccount(site.server, token)), to_pass_on="")
+        return _page("invitation.html", site, token=token)
 
     async def new(self, request: Request) -> Response:
         """What Delta Chat asks of a `dcaccount:` link: POST gives an address, GET gives that link."""
         query = request.query_params
         token = (query.get("t") or query.get("token") or "").strip()
         if request.method != "POST":
-            return RedirectResponse(links.dcaccount(self._site.server, token), 301)
+            return RedirectResponse(links.dcaccount(self._visited(request).server, token), 301)
         body = await _body(request)
         offer = await self._give(request, token or _token_in(body))
         return JSONResponse({"email": offer.address, "password": offer.password, "dclogin_url": offer.link})
@@ -87,9 +90,17 @@ class Web:
             raise refusal.malformed()
         return Response(qr.svg(text), media_type="image/svg+xml")
 
-    async def autoconfig(self) -> Response:
+    async def autoconfig(self, request: Request) -> Response:
         """Thunderbird's format, which Delta Chat reads: our servers, best first."""
-        return render.xml("autoconfig.xml", {"server": self._site.server, "name": self._site.name})
+        site = self._visited(request)
+        return render.xml("autoconfig.xml", {"server": site.server, "name": site.name})
+
+    async def mail_policy(self, request: Request) -> Response:
+        """Say which host takes our mail, and that it must be asked under TLS (RFC 8461 §3.3)."""
+        host = request.headers.get("host", "").lower().partition(":")[0]
+        if host.removeprefix("mta-sts.") not in self._site.rules.domains or not host.startswith("mta-sts."):
+            raise HTTPException(404)
+        return PlainTextResponse(mta_sts.write(self._site.server.hostname))
 
     async def health(self) -> Response:
         """Say whether the service can do its work: whether its database answers."""
@@ -99,30 +110,31 @@ class Web:
     async def _give(self, request: Request, token: str) -> Offer:
         if wait := self._limits.birth(_source(request)):
             raise refusal.too_often(wait)
-        return self._offer(*await self._births.give(token.strip()))
+        domain = self._visited(request).server.domain
+        return self._offer(*await self._births.give(domain, token.strip()))
 
     def _offer(self, address: Address, password: str) -> Offer:
         link = links.dclogin(self._site.server, str(address), password, is_trusted=self._is_trusted())
         return Offer(link, str(address), password)
 
-    def _page(self, template: str, **values: object) -> Response:
-        return render.page(template, {"site": self._site, **values})
-
-    def _is_dcaccount_sure(self) -> bool:
-        return links.is_dcaccount_sure(self._site.server, is_trusted=self._is_trusted())
+    def _visited(self, request: Request) -> Site:
+        return self._site.at(request.headers.get("host", ""))
 
     def _count_view(self, request: Request) -> None:
         if wait := self._limits.view(_source(request)):
             raise refusal.too_often(wait)
 
 
-def build(site: Site, births: Births, limits: Limits, is_trusted: Callable[[], bool]) -> ASGIApp:
-    """Return the ASGI app."""
+def build(
+    site: Site, births: Births, limits: Limits, is_trusted: Callable[[], bool], mail: ASGIApp | None = None
+) -> ASGIApp:
+    """Return the ASGI app; `mail` answers at `/mxdeliv`."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     web = Web(site, births, limits, is_trusted)
     app.add_api_route("/", web.front, methods=["GET", "HEAD", "POST"])
     app.add_api_route("/new", web.new, methods=["GET", "HEAD", "POST"])
     app.add_api_route("/qr", web.picture, methods=["GET", "HEAD"])
+    app.add_api_route("/.well-known/mta-sts.txt", web.mail_policy, methods=["GET", "HEAD"])
     app.add_api_route("/health", web.health, methods=["GET", "HEAD"])
     for path in ("/.well-known/autoconfig/mail/config-v1.1.xml", "/mail/config-v1.1.xml"):
         app.add_api_route(path, web.autoconfig, methods=["GET", "HEAD"])
@@ -131,11 +143,15 @@ def build(site: Site, births: Births, limits: Limits, is_trusted: Callable[[], b
     app.add_api_route("/favicon.ico", _serving("icon.svg"), methods=["GET", "HEAD"])
 
     async def refuse(request: Request, error: Exception) -> Response:
-        return _refused(request, site, error)
+        return _refused(request, site.at(request.headers.get("host", "")), error)
 
     for kind in (Refusal, HTTPException, Exception):
         app.add_exception_handler(kind, refuse)
-    return Shell(app, site.server, is_trusted)
+    return Shell(app, site, is_trusted, mail)
+
+
+def _page(template: str, site: Site, **values: object) -> Response:
+    return render.page(template, {"site": site, **values})
 
 
 def _refused(request: Request, site: Site, error: Exception) -> Response:

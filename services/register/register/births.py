@@ -37,7 +37,7 @@ HashPassword = Callable[[str], Awaitable[str]]  # raises Unavailable where too m
 
 
 class Births:
-    """Gives addresses on `domain`, as the kind of registration in force allows."""
+    """Gives addresses, as the kind of registration in force allows."""
 
     def __init__(
         self,
@@ -45,14 +45,12 @@ class Births:
         hash_password: HashPassword,
         random_bytes: RandomBytes,
         rules: Rules,
-        domain: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._accounts = accounts
         self._hash_password = hash_password
         self._random_bytes = random_bytes
         self._rules = rules
-        self._domain = domain
         self._clock = clock
         self._asking = asyncio.Lock()
         self._registration = ""
@@ -69,22 +67,22 @@ class Births:
                 self._asked_at = self._clock()
         return self._registration
 
-    async def give(self, token: str) -> tuple[Address, str]:
-        """Return an address and its password that can log in from now on, or raise a refusal."""
+    async def give(self, domain: str, token: str) -> tuple[Address, str]:
+        """Return an address on a domain of ours and its password, which can log in from now on, or raise a refusal."""
         registration = await self.registration()
         if registration == "open":
-            return self._mint()
+            return self._mint(domain)
         if registration != "token":
             raise refusal.closed()
         if not token:
             raise refusal.token_needed()
         if not _TOKEN.fullmatch(token):
             raise refusal.bad_token()
-        return await self._give_for(token)
+        return await self._give_for(domain, token)
 
-    async def _give_for(self, token: str) -> tuple[Address, str]:
+    async def _give_for(self, domain: str, token: str) -> tuple[Address, str]:
         for _ in range(ATTEMPTS):
-            address, password = self._mint()
+            address, password = self._mint(domain)
             try:
                 password_hash = await self._hash_password(password)
                 outcome = await self._accounts.create_with_token(token, address, password_hash)
@@ -96,6 +94,6 @@ class Births:
                 raise refusal.bad_token()
         raise refusal.away()
 
-    def _mint(self) -> tuple[Address, str]:
+    def _mint(self, domain: str) -> tuple[Address, str]:
         minted = mint(self._random_bytes, self._rules)
-        return Address(minted.local, self._domain), minted.password
+        return Address(minted.local, domain), minted.password

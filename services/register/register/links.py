@@ -3,10 +3,11 @@
 Strategy: a `dclogin:` link names address, password, hosts, ports and how to check the certificate, so it works on
 every server, also on one without a name. A `dcaccount:` link is shorter and may be passed on, since everyone who opens
 it gets an address of their own; but the client then finds the servers by itself and checks certificates strictly, so
-it is offered only where that is sure to succeed. Hosts come from the settings, never from the request's Host header.
+it is offered only where that is sure to succeed. Hosts come from the settings, never from the request's Host header: it
+may choose among ours, and no more (`Site.at`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ STRICT, ACCEPT_INVALID = 1, 3  # Delta Chat's certificate checks
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where this server is reached: its host, its mail domain, and the ports in force."""
+    """Where this server is reached: its host, its mail domain, the ports in force, the page's host if it is another."""
 
     hostname: str
     domain: str
@@ -24,6 +25,16 @@ class Server:
     submissions: int = 465
     submission: int = 587
     https: int = 443
+    page: str = ""
+
+    @property
+    def page_host(self) -> str:
+        """The host of the web page."""
+        return self.page or self.hostname
+
+    def at(self, domain: str) -> "Server":
+        """Return the server as a further domain of ours knows it, whose web page is at the domain itself."""
+        return replace(self, domain=domain, page=domain)
 
 
 def dclogin(server: Server, address: str, password: str, *, is_trusted: bool) -> str:
@@ -47,7 +58,7 @@ def dcaccount(server: Server, token: str = "") -> str:
 
 def https(server: Server, path: str) -> str:
     """Return the address of a page of ours, under TLS."""
-    host = f"[{server.hostname}]" if ":" in server.hostname else server.hostname
+    host = f"[{server.page_host}]" if ":" in server.page_host else server.page_host
     port = "" if server.https == 443 else f":{server.https}"
     return f"https://{host}{port}{path}"
 
@@ -56,9 +67,10 @@ def is_dcaccount_sure(server: Server, *, is_trusted: bool) -> bool:
     """Say whether a client that opens a `dcaccount:` link will find the servers and accept their certificate."""
     if _is_ip(server.hostname) or server.domain.startswith("["):
         return False
-    if not is_trusted and not server.hostname.startswith("_"):  # the client checks no chain below `_` names
+    is_unchecked = server.hostname.startswith("_") and server.page_host.startswith("_")  # no chain is checked below `_`
+    if not is_trusted and not is_unchecked:
         return False
-    has_autoconfig = server.hostname == server.domain and server.https == 443
+    has_autoconfig = server.page_host == server.domain and server.https == 443
     is_guessable = server.hostname in (server.domain, f"mail.{server.domain}")
     return has_autoconfig or (is_guessable and (server.imaps, server.submissions) == (993, 465))
 

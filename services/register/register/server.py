@@ -4,12 +4,14 @@ Strategy: `shared.listen` admits connections, counts them and speaks TLS; uvicor
 is not used: of its work only the Date header is left, and `HttpServer.keep_time` does that. Between the two stand
 bounds that uvicorn does not set: how long a request and a connection may last, how large a request may be, how many
 may be waiting. The client's address never reaches the app: in its place stands the source its connection was
-admitted under.
+admitted under. One path may be large: `/mxdeliv`, whose requests are whole messages. They have bounds of their own, and
+they alone carry the address (as `peer` in the scope's state), which a sender's claims are held against.
 """
 
 import asyncio
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
@@ -26,6 +28,8 @@ LIFE_SECONDS = 60.0  # of a connection, however busy
 ENDING_SECONDS = 10.0  # for the last answer to be taken
 MAX_REQUEST = 32 * 1024  # octets, line, headers and body together
 MAX_WAITING = 8  # pipelined requests
+LARGE_SECONDS = 120.0  # for a large request; other servers wait a minute for its answer
+MAX_LARGE_HEADER = 320 * 1024  # a thousand recipients of the greatest length
 
 _SLICE = 4096
 
@@ -38,6 +42,14 @@ _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: c
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Large:
+    """The one path whose requests may have a body of `octets`; "" where there is none."""
+
+    path: bytes = b""
+    octets: int = 0
+
+
 class TooManyWaiting(Exception):
     """Raised inside the parser, which makes a 400 of it."""
 
@@ -45,9 +57,11 @@ class TooManyWaiting(Exception):
 class Connection(HttpToolsProtocol):
     """One connection: uvicorn's, with a ticket and with bounds."""
 
-    def __init__(self, config: Config, state: ServerState, ticket: Ticket, scheme: Scheme) -> None:
+    def __init__(self, config: Config, state: ServerState, ticket: Ticket, scheme: Scheme, large: Large) -> None:
         super().__init__(config, state, {})
         self._ticket = ticket
+        self._large = large
+        self._room = MAX_REQUEST
         self._scheme: Scheme = scheme
         self._unfinished = 0  # octets of the request that is arriving
         self._request_timer: asyncio.TimerHandle | None = None
@@ -57,8 +71,8 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.client, self.server, self.scheme = (self._ticket.source, 0), None, self._scheme
         self._ticket.on_drain = self.shutdown
-        self._life_timer = self.loop.call_later(LIFE_SECONDS, self._end)
-        self._expect_request()
+        self._live_on(LIFE_SECONDS)
+        self._expect_request(REQUEST_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -73,7 +87,7 @@ class Connection(HttpToolsProtocol):
         for start in range(0, len(data), _SLICE):
             part = data[start : start + _SLICE]
             self._unfinished += len(part)
-            if self._unfinished > MAX_REQUEST:
+            if self._unfinished > self._room:
                 self._refuse(_TOO_LARGE)
             if self.transport.is_closing():
                 return
@@ -81,12 +95,23 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect_request()
+        self._room = MAX_REQUEST
+        self._expect_request(REQUEST_SECONDS)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._large.octets and self.url == self._large.path:
+            self._room = MAX_LARGE_HEADER
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_WAITING:
             raise TooManyWaiting
         super().on_headers_complete()
+        if self._large.octets and self.scope["raw_path"] == self._large.path:
+            self._room += 2 * self._large.octets  # chunks have their price
+            self._expect_request(LARGE_SECONDS)
+            self._live_on(LARGE_SECONDS + LIFE_SECONDS)
+            self.scope["state"]["peer"] = self._ticket.peer
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -94,10 +119,15 @@ class Connection(HttpToolsProtocol):
         if self._request_timer:
             self._request_timer.cancel()
 
-    def _expect_request(self) -> None:
+    def _expect_request(self, seconds: float) -> None:
         if self._request_timer:
             self._request_timer.cancel()
-        self._request_timer = self.loop.call_later(REQUEST_SECONDS, self._refuse, _TOO_SLOW)
+        self._request_timer = self.loop.call_later(seconds, self._refuse, _TOO_SLOW)
+
+    def _live_on(self, seconds: float) -> None:
+        if self._life_timer:
+            self._life_timer.cancel()
+        self._life_timer = self.loop.call_later(seconds, self._end)
 
     def _refuse(self, answer: bytes) -> None:
         if self.transport.is_closing():
@@ -114,9 +144,10 @@ class Connection(HttpToolsProtocol):
 
 
 class HttpServer:
-    """Makes the protocols of one ASGI app."""
+    """Makes the protocols of one ASGI app; `large` is where large requests are let in."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, large: Large = Large()) -> None:
+        self._large = large
         self._state = ServerState()
         self._config = Config(
             app,
@@ -135,7 +166,7 @@ class HttpServer:
 
     def speak(self, scheme: Scheme) -> Callable[[Ticket], Connection]:
         """Return what makes a protocol for a door."""
-        return lambda ticket: Connection(self._config, self._state, ticket, scheme)
+        return lambda ticket: Connection(self._config, self._state, ticket, scheme, self._large)
 
     async def keep_time(self) -> None:
         """Keep the Date header right, for ever (RFC 9110 §6.6.1)."""

@@ -1,6 +1,6 @@
 """What the pages say of this server: values an operator chose, and how they are put into words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from register.links import Server
 from shared.policy.accounts import Rules
@@ -26,6 +26,15 @@ class Site:
     def name(self) -> str:
         """The domain as people say it: an address literal without its brackets."""
         return self.server.domain.removeprefix("[IPv6:").removeprefix("[").removesuffix("]")
+
+    def at(self, host: str) -> "Site":
+        """Return the site as seen by a visitor of this host: that of a further domain of ours, or else the usual one.
+
+        A Host header may be forged, so it chooses among our domains and is not shown.
+        """
+        domain = host.lower().partition(":")[0].removeprefix("autoconfig.")
+        is_usual = domain in (self.server.domain, self.server.hostname) or domain not in self.rules.domains
+        return self if is_usual else replace(self, server=self.server.at(domain))
 
     @property
     def contact_link(self) -> str:

@@ -5,6 +5,8 @@ import ssl
 
 from shared import log, settings
 from shared.address import parse_own_domain
+from shared.inbound.furnish import Choices, furnish
+from shared.inbound.reception import Reception
 from shared.listen.certificate import Certificate
 from shared.listen.disk import Disk
 from shared.listen.limits import SourceLimits
@@ -14,10 +16,8 @@ from shared.queue import presence
 from shared.settings import Settings
 from shared.smtp.handler import Terms
 from shared.smtp.spool import Budget
-from shared.storage.database import connect
-from shared.storage.recipients import Recipients
+from shared.storage.database import Database, connect
 from shared.storage.suite import read_certificate
-from smtp_in.handler import Desk
 from smtp_in.server import doors
 
 # Long enough to catch a client that talks before it is greeted, too short for an honest one to notice.
@@ -36,19 +36,21 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     try:
         certificate = Certificate(await read_certificate(database), chosen.data / "tls")
         disk = Disk(chosen.data, chosen.min_free_disk)
-        desk = Desk(Recipients(database.read, chosen.quota), database, disk, chosen.domains)
+        reception = _reception(chosen, database, disk)
         limits = SourceLimits(chosen.source_rate or 20, chosen.source_connections or 10, chosen.max_connections or 1000)
         terms = Terms(
             parse_own_domain(chosen.hostname),
             chosen.max_message_size,
             has_auth=False,
+            needs_tls=True,
+            domain=chosen.domain,
             greeting_delay=GREETING_DELAY,
             folder=chosen.data,
             budget=Budget(largest=chosen.max_message_size),
         )
         tls = certificate.context(minimum=ssl.TLSVersion.TLSv1_2)  # other mail servers lag behind clients
         listener = Listener(
-            doors(desk, terms, tls, chosen.addresses, chosen.port_smtp, lambda: limits.is_crowded),
+            doors(reception, terms, tls, chosen.addresses, chosen.port_smtp, lambda: limits.is_crowded),
             limits,
             has_siblings=chosen.workers > 1,
         )
@@ -56,6 +58,19 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         await serve(listener, stopping, certificate.watch(), disk.watch(), announcing)
     finally:
         await database.close()
+
+
+def _reception(chosen: Settings, database: Database, disk: Disk) -> Reception:
+    choices = Choices(
+        hostname=chosen.hostname,
+        domains=chosen.domains,
+        quota=chosen.quota,
+        per_second=chosen.source_rate or 20,
+        dns=chosen.dns,
+        plain_for=chosen.plain_for,
+        unsigned_from=chosen.unsigned_from,
+    )
+    return furnish(choices, database, chosen.database_url, chosen.redis_url, disk)
 
 
 if __name__ == "__main__":

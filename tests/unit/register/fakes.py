@@ -77,10 +77,11 @@ def counted_bytes() -> RandomBytes:
 
 
 def site(host: str = HOST, domain: str = "", **changes: object) -> Site:
-    domain = domain or host
+    server = changes.get("server", Server(host, domain or host))
+    assert isinstance(server, Server)
     values: dict[str, object] = {
-        "server": Server(host, domain),
-        "rules": Rules(8, 32, 8, frozenset({domain})),
+        "server": server,
+        "rules": Rules(8, 32, 8, frozenset({server.domain})),
         "retention_days": 20,
         "large_retention_days": 7,
         "inactive_days": 90,
@@ -91,7 +92,7 @@ def site(host: str = HOST, domain: str = "", **changes: object) -> Site:
 
 
 def births(accounts: FakeAccounts, of: Site, clock: Callable[[], float]) -> Births:
-    return Births(accounts, hash_password, counted_bytes(), of.rules, of.server.domain, clock)
+    return Births(accounts, hash_password, counted_bytes(), of.rules, clock)
 
 
 def web(

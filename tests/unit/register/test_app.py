@@ -12,6 +12,8 @@ from register.links import Server
 from register.site import Site
 from starlette.types import ASGIApp
 
+from shared.policy import mta_sts
+from shared.policy.accounts import Rules
 from tests.unit.register.fakes import HOST, Clock, FakeAccounts, site, web
 
 SURE = "_chat.example.org"  # a name on which dcaccount: works with a self-signed certificate
@@ -335,10 +337,59 @@ async def test_headers(method: str, path: str) -> None:
 async def test_the_host_header_changes_nothing() -> None:
     # W2
     forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
-    for method, path in [("GET", "/"), ("GET", "/new"), ("POST", "/new"), ("GET", "/mail/config-v1.1.xml")]:
-        answer = await ask(web(FakeAccounts(), site(SURE)), method, path, headers=forged)
-        assert "evil.example" not in answer.text + str(answer.headers)
-        assert SURE in answer.text + str(answer.headers)
+    for of in (site(SURE), site(SURE, rules=Rules(8, 32, 8, frozenset({SURE, FURTHER})))):
+        for method, path in [("GET", "/"), ("GET", "/new"), ("POST", "/new"), ("GET", "/mail/config-v1.1.xml")]:
+            answer = await ask(web(FakeAccounts(), of), method, path, headers=forged)
+            assert "evil.example" not in answer.text + str(answer.headers)
+            assert SURE in answer.text + str(answer.headers)
+
+
+# Further domains ----------------------------------------------------------------------------------------------------
+
+FURTHER = "further.example"
+
+
+def further(mode: str = "open", *, is_trusted: bool = False) -> tuple[FakeAccounts, ASGIApp]:
+    """A server that serves FURTHER as well."""
+    accounts = FakeAccounts(mode, {"secret": 1})
+    return accounts, web(accounts, site(rules=Rules(8, 32, 8, frozenset({HOST, FURTHER}))), is_trusted=is_trusted)
+
+
+async def test_whoever_visits_a_further_domain_gets_an_address_there() -> None:
+    _, app = further()
+    for host, domain in ((f"{FURTHER}:443", FURTHER), (FURTHER.upper(), FURTHER), (HOST, HOST)):
+        page = await ask(app, "GET", "/", headers={"Host": host})
+        assert re.match(rf"dclogin:[a-z0-9]{{9}}@{domain}\?.*&ih={HOST}&", link_on(page))
+        assert f'<span class="host">{domain}</span>' in page.text
+        given = (await ask(app, "POST", "/new", headers={"Host": host})).json()
+        assert given["email"].endswith(f"@{domain}")
+        assert given["dclogin_url"].startswith(f"dclogin:{given['email']}?")
+
+
+async def test_a_token_gives_an_address_on_the_domain_that_is_visited() -> None:
+    accounts, app = further("token")
+    page = await ask(app, "POST", "/", headers={"Host": FURTHER}, data={"t": "secret"})
+    assert page.status_code == 200
+    ((address, _),) = accounts.made.items()
+    assert address.endswith(f"@{FURTHER}")
+
+
+async def test_links_to_pass_on_keep_to_the_domain() -> None:
+    _, app = further(is_trusted=True)
+    seen = {"headers": {"Host": FURTHER}}
+    link = f"dcaccount:https://{FURTHER}/new"
+    assert f'href="{link}"' in (await ask(app, "GET", "/", **seen)).text
+    assert (await ask(app, "GET", "/new?t=x", **seen)).headers["location"] == f"{link}?t=x"
+    to_tls = await ask(app, "GET", "/?t=x", scheme="http", **seen)
+    assert to_tls.headers["location"] == f"https://{FURTHER}/?t=x"
+
+
+@pytest.mark.parametrize("host", [FURTHER, f"autoconfig.{FURTHER}"])
+async def test_autoconfig_of_a_further_domain(host: str) -> None:
+    answer = await ask(further()[1], "GET", "/mail/config-v1.1.xml", headers={"Host": host})
+    provider = ElementTree.fromstring(answer.text)[0]
+    assert (provider.attrib["id"], provider.findtext("domain")) == (FURTHER, FURTHER)
+    assert provider.findtext("incomingServer/hostname") == HOST
 
 
 EVIL = "\"'><script>alert(1)</script>&amp;"
@@ -392,3 +443,19 @@ async def test_an_error_of_ours_shows_nothing_of_itself(caplog: pytest.LogCaptur
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "secret words" not in caplog.text
     assert "request_failed error=RuntimeError" in caplog.text
+
+
+# Mail policy --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", [f"mta-sts.{HOST}", f"MTA-STS.{HOST}:443"])
+async def test_our_mail_policy(host: str) -> None:
+    answer = await ask(web(FakeAccounts()), "GET", "/.well-known/mta-sts.txt", headers={"Host": host})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    assert answer.text == mta_sts.write(HOST)
+
+
+@pytest.mark.parametrize("host", [HOST, "mta-sts.evil.example", "mta-sts.", "", f"mta-sts.mta-sts.{HOST}", f"x.{HOST}"])
+async def test_no_mail_policy_under_other_names(host: str) -> None:
+    answer = await ask(web(FakeAccounts()), "GET", "/.well-known/mta-sts.txt", headers={"Host": host})
+    assert answer.status_code == 404

@@ -5,19 +5,19 @@ from register.births import Births
 from register.refusal import Refusal
 
 from shared.storage.errors import Unavailable
-from tests.unit.register.fakes import Clock, FakeAccounts, births, counted_bytes, site
+from tests.unit.register.fakes import HOST, Clock, FakeAccounts, births, counted_bytes, site
 
 
 async def refused(accounts: FakeAccounts, token: str) -> Refusal:
     with pytest.raises(Refusal) as caught:
-        await births(accounts, site(), Clock()).give(token)
+        await births(accounts, site(), Clock()).give(HOST, token)
     return caught.value
 
 
 async def test_an_open_server_stores_nothing() -> None:
     accounts = FakeAccounts()
     of = births(accounts, site(), Clock())
-    given = {str((await of.give(""))[0]) for _ in range(100)}
+    given = {str((await of.give(HOST, ""))[0]) for _ in range(100)}
     assert len(given) == 100
     assert accounts.made == {}
 
@@ -25,16 +25,16 @@ async def test_an_open_server_stores_nothing() -> None:
 async def test_a_token_makes_the_account_and_is_used_up() -> None:
     accounts = FakeAccounts("token", {"secret": 1})
     of = births(accounts, site(), Clock())
-    address, password = await of.give("secret")
+    address, password = await of.give(HOST, "secret")
     assert accounts.made == {str(address): f"hash of {password}"}
     with pytest.raises(Refusal, match="used up"):
-        await of.give("secret")
+        await of.give(HOST, "secret")
     assert len(accounts.made) == 1
 
 
 async def test_a_name_that_is_taken_is_drawn_again() -> None:
     accounts = FakeAccounts("token", {"secret": 1}, taken=2)
-    await births(accounts, site(), Clock()).give("secret")
+    await births(accounts, site(), Clock()).give(HOST, "secret")
     assert len(accounts.made) == 1
 
 
@@ -71,7 +71,7 @@ async def test_a_database_that_goes_away_on_the_way() -> None:
     await of.registration()
     accounts.is_away = True
     with pytest.raises(Refusal) as caught:
-        await of.give("secret")
+        await of.give(HOST, "secret")
     assert caught.value.status == 503
 
 
@@ -81,7 +81,7 @@ async def test_too_many_hashes_waiting_is_no_error_of_ours() -> None:
 
     of, accounts = site(), FakeAccounts("token", {"secret": 1})
     with pytest.raises(Refusal) as caught:
-        await Births(accounts, crowded, counted_bytes(), of.rules, of.server.domain, Clock()).give("secret")
+        await Births(accounts, crowded, counted_bytes(), of.rules, Clock()).give(HOST, "secret")
     assert caught.value.status == 503
     assert accounts.tokens == {"secret": 1}
 

@@ -57,6 +57,10 @@ def test_https_carries_the_port_in_force() -> None:
     assert https(Server("::1", "[IPv6:::1]"), "/") == "https://[::1]/"
 
 
+def test_a_further_domain_has_its_page_at_itself() -> None:
+    assert https(Server("h", "d").at("e.org"), "/x") == "https://e.org/x"
+
+
 @pytest.mark.parametrize(
     ("server", "is_trusted", "is_sure"),
     [
@@ -72,6 +76,11 @@ def test_https_carries_the_port_in_force() -> None:
         pytest.param(Server("e.org", "e.org", imaps=10993), True, True, id="autoconfig tells other ports"),
         pytest.param(Server("e.org", "e.org", https=10443), True, True, id="no autoconfig, but standard ports"),
         pytest.param(Server("e.org", "e.org", imaps=10993, https=10443), True, False, id="every port is another"),
+        pytest.param(Server("mx1.e.org", "e.org").at("a.org"), True, True, id="a further domain whose page is visited"),
+        pytest.param(
+            Server("e.org", "e.org", https=10443).at("a.org"), True, False, id="a further one without autoconfig"
+        ),
+        pytest.param(Server("_e.org", "_e.org").at("a.org"), False, False, id="a further one that is checked"),
     ],
 )
 def test_dcaccount_is_offered_only_where_it_works(server: Server, is_trusted: bool, is_sure: bool) -> None:

@@ -1,6 +1,8 @@
 import pytest
+from register.links import Server
 from register.site import days_in_words, size_in_words
 
+from shared.policy.accounts import Rules
 from tests.unit.register.fakes import site
 
 
@@ -45,3 +47,25 @@ def test_a_literal_is_spoken_without_its_brackets(domain: str, name: str) -> Non
 )
 def test_only_harmless_contacts_become_links(contact: str, link: str) -> None:
     assert site(contact=contact).contact_link == link
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("further.example", "further.example"),
+        ("Further.Example:8443", "further.example"),
+        ("autoconfig.further.example", "further.example"),
+        ("usual.example", "usual.example"),
+        ("mx.example", "usual.example"),
+        ("evil.example", "usual.example"),
+        ("further.example.evil.example", "usual.example"),
+        ("further.example@evil.example", "usual.example"),
+        ("[192.0.2.7]", "usual.example"),
+        ("", "usual.example"),
+    ],
+)
+def test_a_host_chooses_among_our_domains(host: str, domain: str) -> None:
+    domains = frozenset({"usual.example", "further.example", "mx.example"})
+    of = site(server=Server("mx.example", "usual.example"), rules=Rules(8, 32, 8, domains)).at(host)
+    assert (of.server.domain, of.name, of.server.hostname) == (domain, domain, "mx.example")
+    assert of.server.page_host == ("mx.example" if domain == "usual.example" else domain)

@@ -1,17 +1,23 @@
 """Strangers: who is refused what, and how often."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 
-from smtp_in.handler import Desk, Stranger
-from smtp_in.rejects import MAX_SOURCES, Rejects
+from smtp_in.handler import Stranger
 
 from shared.address import Address, parse
+from shared.inbound.desk import GUESSES
+from shared.listen.pace import SourcePace
+from shared.listen.ticket import Ticket
 from shared.mail import reply
 from shared.mail.reply import Reply
 from shared.smtp.handler import Envelope
-from tests.smtp_fakes import DOMAINS, World
+from shared.smtp.spool import Budget, Received
+from tests.smtp_fakes import World, encrypted, reception
 
 NOBODY = [parse(f"nobody{number}@here.test") for number in range(30)]
+ANN, ZOE = parse("ann@here.test"), parse("zoe@there.test")
+PEER = ip_address("192.0.2.7")
 
 
 class Clock:
@@ -21,49 +27,60 @@ class Clock:
         return self.now
 
 
-def desk(world: World, clock: Clock | None = None) -> Desk:
-    return Desk(world, world, world, DOMAINS, Rejects(clock or Clock()))
-
-
 async def ask(stranger: Stranger, addresses: Sequence[Address]) -> Sequence[Reply]:
-    envelope = Envelope(parse("zoe@there.test"))
+    envelope = Envelope(ZOE)
     assert stranger.sender(envelope) == reply.SENDER_OK
     return await stranger.recipients(envelope, addresses)
 
 
 async def test_rejects_are_counted_by_source_over_connections() -> None:
     clock = Clock()
-    shared_desk = desk(World(), clock)
-    assert await ask(Stranger(shared_desk, "one"), NOBODY[:20]) == [reply.NO_SUCH_USER] * 20
-    assert await ask(Stranger(shared_desk, "one"), NOBODY[:1]) == [reply.TOO_MANY_ERRORS]
-    assert await ask(Stranger(shared_desk, "other"), NOBODY[:1]) == [reply.NO_SUCH_USER]
+    shared = reception(World(), guesses=SourcePace(GUESSES, clock))
+    assert await ask(Stranger(shared, Ticket("one")), NOBODY[:20]) == [reply.NO_SUCH_USER] * 20
+    assert await ask(Stranger(shared, Ticket("one")), NOBODY[:1]) == [reply.TOO_MANY_ERRORS]
+    assert await ask(Stranger(shared, Ticket("other")), NOBODY[:1]) == [reply.NO_SUCH_USER]
     clock.now += 3.0
-    assert await ask(Stranger(shared_desk, "one"), NOBODY[:2]) == [reply.NO_SUCH_USER, reply.TOO_MANY_ERRORS]
+    answers = await ask(Stranger(shared, Ticket("one")), NOBODY[:2])
+    assert answers == [reply.NO_SUCH_USER, reply.TOO_MANY_ERRORS]
+
+
+async def test_a_full_mailbox_is_no_guess() -> None:
+    stranger = Stranger(reception(World(), guesses=SourcePace(GUESSES, Clock())), Ticket("one"))
+    for _ in range(30):
+        assert await ask(stranger, [parse("full@here.test")]) == [reply.MAILBOX_FULL]
+    assert await ask(stranger, [ANN]) == [reply.RECIPIENT_OK]
 
 
 async def test_known_unknown_and_foreign() -> None:
     answers = await ask(
-        Stranger(desk(World()), "one"), [parse("ann@here.test"), parse("nobody@here.test"), parse("v@x.test")]
+        Stranger(reception(World()), Ticket("one")), [ANN, parse("nobody@here.test"), parse("v@x.test")]
     )
-    assert answers == [reply.NO_FEDERATION, reply.NO_SUCH_USER, reply.RELAYING_DENIED]
+    assert answers == [reply.RECIPIENT_OK, reply.NO_SUCH_USER, reply.RELAYING_DENIED]
 
 
 async def test_only_our_own_addresses_are_looked_up() -> None:
     world = World()
-    await ask(Stranger(desk(world), "one"), [parse("v@x.test")])
+    await ask(Stranger(reception(world), Ticket("one")), [parse("v@x.test")])
     assert world.looked_up == []
-    await ask(Stranger(desk(world), "one"), [parse("v@x.test"), parse("ann@here.test")])
+    await ask(Stranger(reception(world), Ticket("one")), [parse("v@x.test"), ANN])
     assert world.looked_up == [1]
 
 
 def test_what_is_under_way_counts_against_the_source() -> None:
-    envelope = Envelope(parse("zoe@there.test"))
-    Stranger(desk(World()), "one").sender(envelope)
+    envelope = Envelope(ZOE)
+    Stranger(reception(World()), Ticket("one")).sender(envelope)
     assert envelope.payer == "one"
 
 
-def test_the_table_is_bounded() -> None:
-    rejects = Rejects(Clock())
-    for number in range(MAX_SOURCES + 10):
-        rejects.count(str(number))
-    assert len(rejects._due) == MAX_SOURCES
+async def test_the_origin_is_asked_about_with_what_the_connection_knows() -> None:
+    world = World()
+    stranger = Stranger(reception(world), Ticket("one", peer=PEER))
+    envelope = Envelope(ZOE, helo="mx.there.test")
+    stranger.sender(envelope)
+    await stranger.recipients(envelope, [ANN, parse("ann+tag@here.test"), parse("bob@here.test")])
+    envelope.rcpt_tos = [parse("bob@here.test"), ANN, parse("ann+tag@here.test")]
+    received = Received(Budget())
+    received.write(encrypted("zoe@there.test"))
+    assert await stranger.message(envelope, received) == reply.ACCEPTED
+    assert world.origins == [(ZOE, PEER, "mx.there.test")]
+    assert [incoming.mailbox_ids for incoming in world.stored] == [(2, 1)]

@@ -1,17 +1,22 @@
 """R: the open-relay grid, seven senders times thirty-one recipients; none is accepted, in whatever words.
 
+`v` is nobody here, and of all spellings none may reach another `v`. The control: where `v` is a user, exactly those
+spellings are taken that are theirs.
+
 `d` is our domain, `h` our host name, `i` our address, `x` another's domain.
 """
 
 from inspect import isawaitable
 
 import pytest
-from smtp_in.handler import Desk, Stranger
-from smtp_in.rejects import Rejects
+from smtp_in.handler import Stranger
 
+from shared.listen.ticket import Ticket
 from shared.smtp.handler import Terms
 from shared.smtp.session import Session
-from tests.smtp_fakes import DOMAINS, World
+from shared.storage.recipients import Recipient
+from tests import smtp_fakes
+from tests.smtp_fakes import World, reception
 
 D, H, I, X = "here.test", "mx.here.test", "192.0.2.25", "x.test"  # noqa: E741 - the letters of the list
 SENDERS = ["", f"s@{X}", f"s@{D}", f"s@{H}", "s@localhost", "s", f"s@[{I}]"]
@@ -22,6 +27,12 @@ RECIPIENTS = [
     "v@ｈere.test", "v@hеre.test", "v@xn--hre-9na.test", "v@[IPv6:::1]", "v@127.0.0.1", "v@0x7f.1", f"v@{D}%00.{X}",
     f"v@{D}\n.{X}", f"v@-{D}",
 ]  # fmt: skip
+
+
+def begin(world: World) -> Session:
+    return Session(
+        Stranger(reception(world), Ticket("source")), Terms(H, 1_000_000, has_auth=False, domain=D), is_tls=True
+    )
 
 
 async def say(session: Session, line: str) -> list[bytes]:
@@ -41,8 +52,7 @@ def test_the_grid_is_whole() -> None:
 async def test_every_recipient_is_refused(sender: str, parameters: str) -> None:
     world = World()
     for recipient in RECIPIENTS:
-        desk = Desk(world, world, world, DOMAINS, Rejects())
-        session = Session(Stranger(desk, "source"), Terms(H, 1_000_000, has_auth=False), is_tls=False)
+        session = begin(world)
         await say(session, f"EHLO {X}")
         (answer,) = await say(session, f"MAIL FROM:<{sender}>{parameters}")
         if sender in (f"s@{D}", f"s@[{I}]", "s"):
@@ -59,9 +69,7 @@ async def test_every_recipient_is_refused(sender: str, parameters: str) -> None:
 @pytest.mark.parametrize("recipient", [f"v@{X}", f"v%{X}@{H}"])
 async def test_not_after_rset_either(recipient: str) -> None:
     world = World()
-    session = Session(
-        Stranger(Desk(world, world, world, DOMAINS), "source"), Terms(H, 1_000_000, has_auth=False), is_tls=False
-    )
+    session = begin(world)
     await say(session, f"EHLO {X}")
     for _ in range(2):
         await say(session, f"MAIL FROM:<s@{X}>")
@@ -69,12 +77,16 @@ async def test_not_after_rset_either(recipient: str) -> None:
         await say(session, "RSET")
 
 
-async def test_the_control_a_known_user_is_told_apart() -> None:
-    world = World()
-    session = Session(
-        Stranger(Desk(world, world, world, DOMAINS), "source"), Terms(H, 1_000_000, has_auth=False), is_tls=False
-    )
-    await say(session, f"EHLO {X}")
-    await say(session, f"MAIL FROM:<s@{X}>")
-    assert (await say(session, f"RCPT TO:<ann@{D}>"))[0].startswith(b"550 5.7.1 This server")
-    assert (await say(session, f"RCPT TO:<v@{D}>"))[0].startswith(b"550 5.1.1")
+@pytest.mark.parametrize("sender", ["", f"s@{X}"], ids=["null", "stranger"])
+async def test_the_control_a_user_is_reached_by_their_own_spellings_alone(
+    sender: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(smtp_fakes.USERS, f"v@{D}", Recipient(9, True))
+    taken = []
+    for recipient in RECIPIENTS:
+        session = begin(World())
+        await say(session, f"EHLO {X}")
+        await say(session, f"MAIL FROM:<{sender}>")
+        answers = await say(session, f"RCPT TO:<{recipient}>")
+        taken += [recipient] if any(answer[:1] == b"2" for answer in answers) else []
+    assert taken == ["v@HERE.test", f"v+tag@{D}"]

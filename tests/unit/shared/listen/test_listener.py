@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -230,3 +231,15 @@ async def test_no_error_ends_accepting(monkeypatch: pytest.MonkeyPatch, unforese
         async with asyncio.timeout(10):
             assert await first_line(listener.ports[0]) == b"hello\r\n"
     assert pauses == [listening.PAUSE_SECONDS] * (1 + len(unforeseen))
+
+
+async def test_a_ticket_knows_the_peer() -> None:
+    tickets: list[Ticket] = []
+
+    def protocol(ticket: Ticket) -> Echo:
+        tickets.append(ticket)
+        return Echo(ticket)
+
+    async with opened(Door("127.0.0.1", 0, protocol)) as listener:
+        assert await first_line(listener.ports[0]) == b"hello\r\n"
+    assert tickets[0].peer == IPv4Address("127.0.0.1")

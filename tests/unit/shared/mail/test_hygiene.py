@@ -3,7 +3,7 @@
 import pytest
 
 from shared.mail.hygiene import KEPT as LIMITS
-from shared.mail.hygiene import MAX_STORED_HEADER, minimise
+from shared.mail.hygiene import KEPT_OF_STRANGERS, MAX_STORED_HEADER, minimise, tidy
 from shared.mail.message import read
 
 KEPT = [
@@ -147,3 +147,87 @@ def test_any_buffer(kind: type) -> None:
 def test_twice_is_once() -> None:
     once = minimised(message(*KEPT, b"Subject: s", *DROPPED[:10]))
     assert minimised(once) == once
+
+
+# Mail from elsewhere ------------------------------------------------------------------------------------------------
+
+OF_STRANGERS = [
+    b"Subject: =?utf-8?q?sch=C3=B6n?=\r\n and folded",
+    b"MIME-Version: 1.0 (Mail 16.0)",
+    b"Reply-To: x@d.example",
+    b"Sender: x@d.example",
+    b"List-Id: <l.d.example>",
+    b"List-Unsubscribe: <https://d.example/>",
+    b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    b"Disposition-Notification-To: a@d.example",
+    b"Content-Disposition: attachment; filename=a.json.gz",
+    b"X-Failed-Recipients: b@d.example",
+    b"TLS-Report-Domain: d.example",
+    b"Precedence: bulk",
+]
+OF_SERVERS = [
+    b"Return-Path: <a@d.example>",
+    b"Delivered-To: a@d.example",
+    b"Received: from [192.0.2.7] by x;\r\n now",
+    b"DKIM-Signature: v=1; b=x",
+    b"Authentication-Results: x; dkim=pass",
+    b"Received-SPF: pass",
+    b"ARC-Seal: i=1",
+    b"ARC-Message-Signature: i=1",
+    b"ARC-Authentication-Results: i=1",
+    b"X-Spam-Status: no",
+    b"X-Originating-IP: 192.0.2.7",
+    b"X-Mailer: m",
+    b"User-Agent: m",
+    b"Bcc: e@d.example",
+    b"List-Made-Up: t",
+    b"Comments: t",
+]
+
+
+def tidied(raw: bytes) -> bytes:
+    return tidy(raw, read(raw))
+
+
+def test_what_readers_of_strangers_mail_need_survives_byte_for_byte() -> None:
+    raw = message(*KEPT, *OF_STRANGERS)
+    assert tidied(raw) == raw
+    raw = message(*OF_STRANGERS[::-1], *KEPT)
+    assert tidied(raw) == raw
+
+
+@pytest.mark.parametrize("field", OF_SERVERS, ids=lambda field: ascii(field)[:40])
+def test_what_servers_say_is_dropped(field: bytes) -> None:
+    kept = [b"Subject: s", b"From: a@d.example"]
+    for fields in ([field, *kept], [*kept, field], [kept[0], field, kept[1]]):
+        assert tidied(message(*fields)) == message(*kept)
+
+
+def test_only_the_first_of_a_name_there_too() -> None:
+    raw = message(b"List-Id: a", b"Autocrypt: a", b"list-id: b", b"autocrypt: b")
+    assert tidied(raw) == message(b"List-Id: a", b"Autocrypt: a")
+
+
+@pytest.mark.parametrize("name", [*LIMITS, *KEPT_OF_STRANGERS], ids=ascii)
+def test_limits_of_strangers(name: bytes) -> None:
+    limit = {**LIMITS, **KEPT_OF_STRANGERS}[name]
+    at_limit, beyond = of_size(name, limit), of_size(name, limit + 1)
+    assert tidied(message(b"X-A: b", at_limit)) == message(at_limit)
+    assert tidied(message(beyond)) == b"\r\n" + BODY
+
+
+def test_all_of_it_is_bounded_and_what_matters_more_stays() -> None:
+    needed = [of_size(name, limit) for name, limit in LIMITS.items()]
+    more = [of_size(name, limit) for name, limit in KEPT_OF_STRANGERS.items()]
+    for fields in (needed + more, more + needed):
+        clean = tidied(message(*fields))
+        assert read(clean).header_size <= MAX_STORED_HEADER
+        assert all(field in clean for field in needed)
+        assert not all(field in clean for field in more)
+    assert tidied(message(*needed, b"Subject: hello")) == message(*needed, b"Subject: hello")
+
+
+def test_what_was_tidied_is_tidy_and_keeps_its_body() -> None:
+    once = tidied(message(*OF_SERVERS, *KEPT, *OF_STRANGERS))
+    assert tidied(once) == once
+    assert once.endswith(b"\r\n\r\n" + BODY)

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.openpgp import armor
-from shared.openpgp.armor import is_encrypted_armor
+from shared.openpgp.armor import Armor, is_encrypted_armor, read_armor
 from tests.gate.recipe import BEGIN, END, armored, packet
 
 OCTETS = packet(1, b"\3" + b"k" * 30) + packet(3, b"\4\7\0\2") + packet(18, b"\1" + bytes(range(256)) * 3)
@@ -99,3 +99,41 @@ PAYLOADS = {
 def test_edges(name: str) -> None:
     text, is_good = PAYLOADS[name]
     assert is_encrypted_armor(text) is is_good
+
+
+VERSIONS = {
+    b"Version: GnuPG v1": True,
+    b"Version: GnuPG v2.0.22 (GNU/Linux)": True,
+    b"Version: GnuPG/MacGPG2 v2.0.17 (Darwin)": True,
+    b"Version: OpenPGP.js v4.10.10": True,
+    b"Version: BCPG C# v1.6.1.0": True,
+    b"Version: ProtonMail": True,
+    b"Version: Encryption Desktop 10.3.2 (Build 16620)": True,
+    b"Version: GnuPG v1 \t": True,
+    b"Version:": False,
+    b"Version: ": False,
+    b"Version:GnuPG v1": False,
+    b"version: GnuPG v1": False,
+    b"Version: GnuPG  v1": False,
+    b"Version: see you at noon by the mill": False,
+    b"Version: " + b"x" * 21: False,
+    b"Version: a b c d e f": False,
+    b"Version: a, b": False,
+    b"Version: a\r\nVersion: b": False,
+    b"Version: a\r\nComment: b": False,
+    b"Comment: a": False,
+    b"Comment: a\r\nVersion: b": False,
+    b"\r\nVersion: a": False,
+}
+
+
+@pytest.mark.parametrize(("line", "is_version"), VERSIONS.items(), ids=ascii)
+def test_a_version_line(line: bytes, is_version: bool) -> None:
+    text = TEXT.replace(BEGIN, BEGIN + b"\r\n" + line)
+    assert read_armor(text) is (Armor.VERSIONED if is_version else Armor.OTHER)
+    assert not is_encrypted_armor(text)
+
+
+def test_without_one() -> None:
+    assert read_armor(TEXT) is Armor.ENCRYPTED
+    assert read_armor(TEXT.replace(BEGIN + b"\r\n\r\n", BEGIN + b"\r\nVersion: GnuPG v1\r\n")) is Armor.OTHER

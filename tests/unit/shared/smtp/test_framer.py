@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.smtp.framer import BLOCK, MAX_FLOOD, MAX_LINE, BadLine, Chunk, End, Event, Framer, Line, Verdict
+from shared.smtp.framer import BLOCK, MAX_FLOOD, MAX_LINE, BadLine, Chunk, End, Event, Framer, Line, Verdict, examine
 
 MEGABYTE = 1024 * 1024
 
@@ -208,3 +208,22 @@ def test_taking_a_line_of_a_kind(octets: bytes, expected: bytes | None) -> None:
     framer.feed(octets)
     assert framer.next_line_if(b"RCPT TO:") == expected
     assert framer.pending == len(octets) - (len(expected) + 2 if expected else 0)
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"", None),
+        (b"hello\r\n..\r\n.\r\nx", None),
+        (b"x" * 998 + b"\r\n", None),
+        (b"x" * 999 + b"\r\n", Verdict.LONG_LINE),
+        (b"a\nb\r\n", Verdict.BARE),
+        (b"a\rb\r\n", Verdict.BARE),
+        (b"a\r\r\n", Verdict.BARE),
+        (b"\n", Verdict.BARE),
+        (b"\0\r\n", Verdict.BARE),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+def test_a_message_that_came_unframed(octets: bytes, expected: Verdict | None) -> None:
+    assert examine(octets) == expected

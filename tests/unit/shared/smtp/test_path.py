@@ -48,6 +48,7 @@ RCPT: dict[str, Address | Reply] = {
     "to:<ann@here.test>  ": ANN,
     "TO:<>": reply.BAD_RECIPIENT,
     "TO:<ann>": reply.BAD_RECIPIENT,
+    "TO:<postmaster>": reply.BAD_RECIPIENT,
     "TO:<ann@here.test.>": reply.BAD_RECIPIENT,
     "TO:<ann@127.0.0.1>": reply.BAD_RECIPIENT,
     "TO:<ann@0x7f.1>": reply.BAD_RECIPIENT,
@@ -68,3 +69,20 @@ def test_rcpt(argument: str, expected: Address | Reply) -> None:
 
 def test_utf8_recipient() -> None:
     assert read_rcpt("TO:<änn@here.test>", may_be_utf8=True) == Address("änn", "here.test")
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("TO:<postmaster>", Address("postmaster", "here.test")),
+        ("TO:<PostMaster>", Address("postmaster", "here.test")),
+        ("TO:<postmaster@there.test>", Address("postmaster", "there.test")),
+        ("TO:<postmaster>  NOTIFY=NEVER", reply.UNKNOWN_PARAMETER),
+        ("TO:<postmaster@>", reply.BAD_RECIPIENT),
+        ("TO:<postmaster+x>", reply.BAD_RECIPIENT),
+        ("TO:<abuse>", reply.BAD_RECIPIENT),
+        ("TO:<>", reply.BAD_RECIPIENT),
+    ],
+)
+def test_postmaster_without_a_domain(argument: str, expected: Address | Reply) -> None:
+    assert read_rcpt(argument, may_be_utf8=False, domain="here.test") == expected

@@ -338,3 +338,33 @@ async def test_s18_no_address_keeps_control_characters() -> None:
         pipelined = await ready(guest)
         said = await say(pipelined, MAIL + RCPT + b"RCPT TO:<b" + octets + b"@here.test>\r\n")
         assert said.splitlines()[2][:3] in (b"500", b"501")
+
+
+@pytest.mark.parametrize(
+    ("needs_tls", "is_tls", "code"), [(True, False, b"530"), (True, True, b"250"), (False, False, b"250")]
+)
+def test_mail_may_need_tls(needs_tls: bool, is_tls: bool, code: bytes) -> None:
+    session = Session(Guest(), Terms("h", 1000, has_auth=False, needs_tls=needs_tls), is_tls=is_tls)
+    session.feed(b"EHLO mx.x.test\r\n" + MAIL)
+    assert session.step()
+    answer = session.step()
+    assert isinstance(answer, bytes)
+    assert answer[:3] == code
+
+
+async def test_a_handler_learns_what_the_client_calls_itself() -> None:
+    guest = Guest()
+    session = Session(guest, Terms("h", 1000, has_auth=False), is_tls=True)
+    session.feed(b"EHLO first.test\r\nHELO mx.x.test\r\n" + MAIL + RCPT)
+    for _ in range(3):
+        assert session.step()
+    answer = session.step()
+    assert isawaitable(answer)
+    await answer
+    session.feed(b"DATA\r\n")
+    assert session.step()
+    session.feed(b"hello\r\n.\r\n")
+    answer = session.step()
+    assert isawaitable(answer)
+    await answer
+    assert [envelope.helo for envelope, _ in guest.messages] == ["mx.x.test"]
