@@ -20,6 +20,8 @@ from imap.store import (
     Unavailable,
 )
 
+from shared.policy.push import MAX_TOKENS
+
 INLINE_LIMIT = 64 * 1024
 ARRIVAL = 1_700_000_000  # 14 Nov 2023 22:13:20 UTC, counted up by a minute a message
 UIDVALIDITY = 1_234_567
@@ -194,6 +196,34 @@ class MemoryStore:
         self.calls.append(name)
         if self.is_away:
             raise Unavailable
+
+
+class MemoryTokens:
+    """`imap.store.Tokens`; while `is_away`, every call raises Unavailable."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self._kept: dict[int, list[bytes]] = {}
+        self._set_at: dict[tuple[int, bytes], int] = {}
+
+    async def set_token(self, account_id: int, token: bytes) -> None:
+        kept = await self._of(account_id)
+        if token not in kept:
+            kept.append(token)
+        self._set_at[account_id, token] = max(self._set_at.values(), default=0) + 1
+        if len(kept) > MAX_TOKENS:
+            kept.remove(min(kept, key=lambda one: self._set_at[account_id, one]))
+
+    async def forget_tokens(self, account_id: int) -> None:
+        (await self._of(account_id)).clear()
+
+    async def tokens(self, account_id: int) -> Sequence[bytes]:
+        return tuple(await self._of(account_id))
+
+    async def _of(self, account_id: int) -> list[bytes]:
+        if self.is_away:
+            raise Unavailable
+        return self._kept.setdefault(account_id, [])
 
 
 class MemoryDoorkeeper:

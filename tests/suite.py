@@ -30,20 +30,26 @@ _numbers = count(1)
 class Suite:
     """One suite; `folder` is kept if given, else a temporary one is removed at the end.
 
-    `settings` are MADDY_ variables and any other environment for it. Its addresses are `user@[address]`.
+    `settings` are MADDY_ variables and any other environment for it; nobody is told of new mail unless they say so.
+    `ports` are those it must have, by settings name. Its addresses are `user@[address]`.
     """
 
     def __init__(
-        self, folder: Path | None = None, *, address: str = "", settings: Mapping[str, str] | None = None
+        self,
+        folder: Path | None = None,
+        *,
+        address: str = "",
+        settings: Mapping[str, str] | None = None,
+        ports: Mapping[str, int] | None = None,
     ) -> None:
         self._is_temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="cm-"))
         self.address = address or free_address()
-        self.settings = dict(settings or {})
+        self.settings = {"MADDY_PUSH_URL": "", **(settings or {})}
         self.ready_file = self.folder / "ready.json"
         self.log = self.folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._ports = dict.fromkeys(PORTS, 0)
+        self._ports = {**dict.fromkeys(PORTS, 0), **(ports or {})}
 
     def __enter__(self) -> Self:
         self.start()

@@ -21,6 +21,7 @@ from shared.settings import Settings
 from shared.storage.accounts import Accounts
 from shared.storage.database import Database, connect
 from shared.storage.mailboxes import Mailboxes
+from shared.storage.push import Tokens
 from shared.storage.suite import read_certificate, read_login_key
 
 
@@ -48,6 +49,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             tls=certificate.context(),
             is_available=lambda: database.is_available,
             is_bell_connected=lambda: hearing.is_connected,
+            tokens=Tokens(database) if chosen.push_url else None,
         )
         listener = Listener(
             Server(terms).doors(chosen.addresses, chosen.port_imap, chosen.port_imaps),

@@ -16,7 +16,7 @@ from imap.outlet import Outlet
 from imap.registry import Registry
 from imap.session import Session
 from imap.state import Conversation, CutOff, House, State
-from imap.store import Doorkeeper, Store
+from imap.store import Doorkeeper, Store, Tokens
 from imap.wire.framer import AFTER_LOGIN, Framed, Framer, Signal, TooBig
 from shared import log
 from shared.listen.ticket import Ticket
@@ -37,7 +37,7 @@ WRITE_SECONDS = 10 * 60.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """What connections share; `doorkeeper` makes one for a connection's source."""
+    """What connections share; `doorkeeper` makes one for a connection's source, without `tokens` there is no push."""
 
     store: Store
     doorkeeper: Callable[[str], Doorkeeper]
@@ -47,6 +47,7 @@ class Terms:
     tls: ssl.SSLContext | None
     is_available: Callable[[], bool]
     is_bell_connected: Callable[[], bool]
+    tokens: Tokens | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -282,6 +283,7 @@ class Connection(asyncio.Protocol):
             house=self._terms.house,
             is_tls=self._transport.get_extra_info("sslcontext") is not None,
             may_start_tls=self._terms.tls is not None,
+            tokens=self._terms.tokens,
             admit=lambda account_id: self._terms.registry.admit(self, account_id),
             watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
             touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from imap.store import Account, Doorkeeper, Output, Store
+from imap.store import Account, Doorkeeper, Output, Store, Tokens
 from imap.view import View
 
 
@@ -103,6 +103,7 @@ class Conversation:
     house: House
     is_tls: bool
     may_start_tls: bool = False
+    tokens: Tokens | None = None  # None: nothing wakes devices here
     state: State = State.STRANGER
     account: Account | None = None
     view: View | None = None
@@ -141,8 +142,9 @@ class Conversation:
 
     def capabilities(self) -> bytes:
         """Return what is offered in this state (RFC 3501 §7.2.1), without a final line end."""
+        always = _ALWAYS if self.tokens is None else _ALWAYS + b" XDELTAPUSH"
         if self.account is not None:
-            return _ALWAYS + _AFTER_LOGIN
+            return always + _AFTER_LOGIN
         if self.is_tls:
-            return _ALWAYS + b" SASL-IR AUTH=PLAIN"
-        return _ALWAYS + (b" STARTTLS" if self.may_start_tls else b"") + b" LOGINDISABLED"
+            return always + b" SASL-IR AUTH=PLAIN"
+        return always + (b" STARTTLS" if self.may_start_tls else b"") + b" LOGINDISABLED"

@@ -24,6 +24,7 @@ __all__ = [
     "Snapshot",
     "Status",
     "Store",
+    "Tokens",
     "TooOften",
     "Unavailable",
 ]
@@ -87,6 +88,19 @@ class Store(Protocol):
 
     async def quota(self, account_id: int) -> Quota:
         """Return what the account uses and may use."""
+
+
+class Tokens(Protocol):
+    """What wakes an account's devices when mail comes. Every method may raise Unavailable."""
+
+    async def set_token(self, account_id: int, token: bytes) -> None:
+        """Keep a device's token, or keep it for longer; of too many the oldest go."""
+
+    async def forget_tokens(self, account_id: int) -> None:
+        """Forget every token of the account."""
+
+    async def tokens(self, account_id: int) -> Sequence[bytes]:
+        """Return the account's tokens, in the order in which they first came."""
 
 
 class Output(Protocol):

@@ -16,6 +16,7 @@ from shared.storage.errors import Unavailable
 from shared.storage.expiry import Expiry
 
 WALK_EVERY = 3600.0
+FORGET_EVERY = 600.0
 SWEEP_EVERY = 300.0
 ORPHANS_EVERY = 24 * 3600.0
 BREATH = 0.05
@@ -70,8 +71,13 @@ class Housekeeper:
         self._ring(self._expiry.trim(mailbox_id))
 
     def _run(self) -> None:
-        due = {self._free_orphans: 0.0, self._walk_and_tell: 0.0, self.sweep: 0.0}
-        every = {self._free_orphans: ORPHANS_EVERY, self._walk_and_tell: WALK_EVERY, self.sweep: SWEEP_EVERY}
+        every = {
+            self._free_orphans: ORPHANS_EVERY,
+            self._walk_and_tell: WALK_EVERY,
+            self._expiry.forget_destinations: FORGET_EVERY,
+            self.sweep: SWEEP_EVERY,
+        }
+        due = dict.fromkeys(every, 0.0)
         while not self._is_stopping.is_set():
             try:
                 for chore in due:

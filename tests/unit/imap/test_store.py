@@ -1,9 +1,10 @@
-"""The memory store keeps the contract that the real one keeps."""
+"""The memory stores keep the contracts that the real ones keep."""
 
 import pytest
 
-from tests.fakes import MemoryStore
+from tests.fakes import MemoryStore, MemoryTokens
 from tests.unit.imap.store_contract import Scene, StoreContract
+from tests.unit.imap.tokens_contract import TokensContract
 
 
 class TestMemoryStore(StoreContract):
@@ -16,3 +17,13 @@ class TestMemoryStore(StoreContract):
             return store.deliver(box.mailbox_id, body)
 
         return Scene(store, 1, deliver, store.inline_limit)
+
+
+class TestMemoryTokens(TokensContract):
+    @pytest.fixture
+    def tokens(self) -> MemoryTokens:
+        return MemoryTokens()
+
+    @pytest.fixture
+    def account_id(self) -> int:
+        return 1

@@ -9,7 +9,7 @@ has its further connections a moment later, one with much mail has them at once.
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Protocol
 
 from queue_worker.transport import mxdeliv
@@ -17,7 +17,9 @@ from queue_worker.transport.mxdeliv import Door
 from queue_worker.transport.values import Letter, Result
 
 MAX_USES = 100
-A_MOMENT = 0.1  # seconds
+TURN_SECONDS = 0.01
+TURNS = 20  # what a moment is: turns of the loop, for a busy one does no more in more time
+FIRST_TURNS = 100  # for the first connection, which needs the DNS as well
 KEEP = 8  # letters each open connection must have carried before another one is opened without waiting
 
 
@@ -64,15 +66,13 @@ class Connections:
 
     async def soon(self, letter: Letter) -> Kept | None:
         """Return a connection for a letter, None if a new one is to be opened; that may take a moment to know."""
-        kept = self.take(letter)
-        if kept or self._may_grow:
-            return kept
-        with suppress(TimeoutError):
-            async with asyncio.timeout(A_MOMENT):
-                while not kept and not self._may_grow:
-                    await self._wait()
-                    kept = self.take(letter)
-        return kept or self.take(letter)
+        kept, turns = self.take(letter), self._patience
+        while not kept and turns and not self._may_grow:
+            were_used = self._uses
+            await self._turn()
+            kept = self.take(letter)
+            turns = turns - 1 if were_used or not self._uses else self._patience
+        return kept
 
     def take(self, letter: Letter) -> Kept | None:
         """Return the connection used last that is still good for this letter."""
@@ -128,14 +128,24 @@ class Connections:
     def _may_grow(self) -> bool:
         return self._uses >= KEEP * self._in_use
 
-    async def _wait(self) -> None:
-        turn = asyncio.get_running_loop().create_future()
+    @property
+    def _patience(self) -> int:
+        return TURNS if self._uses else FIRST_TURNS
+
+    async def _turn(self) -> None:
+        """Wait until somebody is done, or for TURN_SECONDS: longer where the loop itself is busy."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        timer = loop.call_later(TURN_SECONDS, _end, turn)
         self._line.append(turn)
-        await turn
+        try:
+            await turn
+        finally:
+            timer.cancel()
+            self._line.remove(turn)
 
     def _call_next(self) -> None:
-        while self._line:
-            turn = self._line.popleft()
+        for turn in self._line:
             if not turn.done():
                 return turn.set_result(None)
 
@@ -147,3 +157,8 @@ class Connections:
         self._free.remove(kept)
         if kept.timer:
             kept.timer.cancel()
+
+
+def _end(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

@@ -63,7 +63,8 @@ def is_self_made(domain: str, host: Host) -> bool:
 async def of_host(domain: str, host: Host, found: Found, policy: Policy | None, world: World) -> Demand:
     """Return what a host must prove to get this domain's mail; raise Stopped if it cannot have it at all."""
     if is_self_made(domain, host):
-        return Demand("encrypted", is_self_made=True)
+        # Nobody there could be sent a report, so nobody's name is kept for one.
+        return Demand("encrypted", is_counted=False, is_self_made=True)
     if host.is_authentic and found.is_authentic:
         demand = await _dane(domain, host, found, world)
         if demand:

@@ -60,6 +60,13 @@ async def test_any_certificate_will_do_where_nothing_is_promised(rig: Rig, leaf:
     assert rig.counted == {("a.test", "no-policy-found", "success"): 1}
 
 
+async def test_servers_without_a_name_are_not_counted(rig: Rig) -> None:
+    courier = rig.courier("[127.0.0.2]")
+    [result] = await courier.send(letter("bob@[127.0.0.2]"))
+    assert (result.outcome, rig.counted) == (DELIVERED, {})
+    await courier.close()
+
+
 async def test_no_plaintext_ever(rig: Rig) -> None:
     """T7: STARTTLS is gone, and so are we."""
     rig.remote.context = None

@@ -1,0 +1,156 @@
+"""One destination while it is ours: its mail is carried until nothing is due.
+
+Strategy: letters are carried side by side, up to the connections a destination allows, from a short backlog of claimed
+messages; whoever finds it empty claims the next. Slow letters hold up nobody: a doorbell makes new ones begin beside
+them. When the destination cannot be reached, the backlog goes back and the door is shut for a while; one message then
+tries it.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from queue_worker.office import Courier, Office
+from queue_worker.pacing import Pacer
+from queue_worker.transport.values import Outcome, Result
+from shared import log
+from shared.mail.trouble import Unavailable
+from shared.storage.outbox import Claimed, Leased
+
+BACKLOG = 16  # messages claimed ahead
+AWAY_SECONDS = 1.0
+
+CLOSED_BY_OPERATOR = Result(Outcome.REFUSED, 550, "5.7.1", "This server does not exchange mail with that domain")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one destination is spared: messages a second, connections at once."""
+
+    rate: int
+    connections: int
+
+
+class Drain:
+    """Carries the mail of one leased destination."""
+
+    def __init__(self, leased: Leased, courier: Courier, office: Office, pacer: Pacer, connections: int) -> None:
+        self.leased = leased
+        self._courier = courier
+        self._office = office
+        self._pacer = pacer
+        self._connections = connections
+        self._failures = leased.failures
+        self._backlog: deque[Claimed] = deque()
+        self._letters: set[asyncio.Task[None]] = set()
+        self._stirred = asyncio.Event()  # something changed: look again
+        self._is_rung = True  # there may be more to claim
+        self._found_nothing = False
+        self._is_shut = False
+        self._is_stopping = False
+        self._error: BaseException | None = None
+
+    @property
+    def is_rung(self) -> bool:
+        """A doorbell was rung that nobody has followed yet."""
+        return self._is_rung
+
+    def wake(self) -> None:
+        """Look for new mail, also while letters are on their way."""
+        self._is_rung = True
+        self._stirred.set()
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._is_stopping = True
+        self._stirred.set()
+
+    async def run(self) -> None:
+        """Carry until nothing is due, then give the destination back; Postgres away is waited out."""
+        try:
+            while not await self._is_over():
+                await self._stirred.wait()
+        finally:
+            for letter in self._letters:
+                letter.cancel()
+
+    async def _is_over(self) -> bool:
+        self._stirred.clear()
+        if self._backlog and not self._may_begin:
+            await self._put_back()
+        while self._may_begin and len(self._letters) < self._most and (self._backlog or await self._claim()):
+            self._begin(self._backlog.popleft())
+        if self._error:
+            raise self._error
+        return not self._letters and await self._give_back()
+
+    @property
+    def _may_begin(self) -> bool:
+        return not self._is_shut and not self._is_stopping
+
+    @property
+    def _most(self) -> int:
+        return 1 if self._failures else self._connections
+
+    async def _claim(self) -> bool:
+        if not self._is_rung:
+            return False
+        most = 1 if self._failures else BACKLOG
+        self._is_rung = False
+        try:
+            claimed = await self._office.claim(self.leased, most)
+        except Unavailable:
+            self._is_rung = True
+            await asyncio.sleep(AWAY_SECONDS)
+            return False
+        # A suspect comes alone, whatever else is due.
+        self._is_rung |= len(claimed) == most or any(one.is_suspect for one in claimed)
+        self._found_nothing = not claimed
+        self._backlog.extend(claimed)
+        return bool(claimed)
+
+    def _begin(self, claimed: Claimed) -> None:
+        letter = asyncio.create_task(self._carry(claimed))
+        self._letters.add(letter)
+        letter.add_done_callback(self._carried)
+
+    def _carried(self, letter: asyncio.Task[None]) -> None:
+        self._letters.discard(letter)
+        if not letter.cancelled():
+            self._error = self._error or letter.exception()
+        self._stirred.set()
+
+    async def _carry(self, claimed: Claimed) -> None:
+        if not self.leased.may_pass:
+            return await self._office.refuse(claimed, CLOSED_BY_OPERATOR)
+        await self._pacer.turn()
+        if not self._may_begin:  # shut while this letter waited for its turn
+            return self._backlog.append(claimed)
+        if await self._office.carry(self._courier, claimed):
+            self._failures = 0
+            if self._is_shut:
+                self._is_shut = False
+                self.wake()
+        elif not self._is_shut:  # what fails beside it tells nothing new
+            self._failures, self._is_shut = self._failures + 1, True
+        return None
+
+    async def _put_back(self) -> None:
+        backlog, self._backlog = self._backlog, deque()
+        await asyncio.gather(*map(self._office.put_back, backlog))
+
+    async def _give_back(self) -> bool:
+        seconds = self._office.schedule.after(self._failures, self._office.chance()) if self._is_shut else 0.0
+        if self._is_shut and self._failures == 1:
+            log.event("destination-away")
+        try:
+            if await self._office.outbox.release(self.leased, self._failures if self._is_shut else 0, seconds):
+                return True
+        except Unavailable:
+            self._found_nothing = True
+        if self._is_stopping:
+            return True
+        self.wake()
+        if self._found_nothing:  # due, and yet not to be had: another suspect is being tried, or Postgres is away
+            await asyncio.sleep(AWAY_SECONDS)
+        return False
