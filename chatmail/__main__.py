@@ -5,7 +5,8 @@ import sys
 
 import typer
 
-from chatmail.commands import accounts, registration, tokens
+from chatmail.commands import accounts, aliases, federation, queue, registration, tokens
+from chatmail.commands.dns import dns
 from chatmail.commands.status import status
 from chatmail.commands.up import up
 from chatmail.trouble import Trouble
@@ -22,7 +23,11 @@ app.command()(up)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(registration.app, name="registration")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(aliases.app, name="alias")
+app.add_typer(federation.app, name="federation")
+app.add_typer(queue.app, name="queue")
 app.command()(status)
+app.command()(dns)
 
 
 def main() -> None:

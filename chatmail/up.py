@@ -91,8 +91,10 @@ def _invitation(screen: Screen, link: str) -> str:
 
 async def _link(suite: Suite) -> str:
     """Ask the page for a new account; no link where registration is closed or needs a token."""
+    is_tls = suite.page.startswith("https:")
+    port = suite.settings.port_https if is_tls else suite.settings.port_http
     try:
-        status, answer = await http(suite.near, suite.settings.port_http, "POST", "/new")
+        status, answer = await http(suite.near, port, "POST", "/new", is_tls=is_tls)
     except (OSError, ValueError):
         return ""
     return str(answer.get("dclogin_url", "")) if status == 200 and isinstance(answer, dict) else ""

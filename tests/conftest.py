@@ -19,7 +19,10 @@ from tests import servers
 from tests.suite import Suite
 
 # What is quick and near the code comes first; a folder not named here comes after these.
-ORDER = ("unit", "architecture", "storage", "dialogs", "fuzz", "gate", "e2e", "deltachat", "browser")
+ORDER = (
+    *("unit", "architecture", "storage", "dialogs", "fuzz", "gate", "dkim", "spf"),
+    *("e2e", "strangers", "deltachat", "browser"),
+)
 NEEDS = "needs: "
 
 

@@ -6,10 +6,13 @@ from chatmail.services import SERVICES
 
 
 def status(data: Data = None, is_json: Json = False) -> None:
-    """Show how many accounts, messages, octets, connections and waiting jobs there are, and which services live."""
+    """Show how many accounts, messages, octets, connections and waiting jobs there are, which services live,
+    how many recipients wait for other servers, for how long, and how many of them were set aside.
+    """
     suite = target.find(data)
     with suite.operator() as operator:
         totals = operator.totals()
+        outbox = operator.queue.totals()
         registration = operator.registration(suite.settings.registration)
     seen = suite.overview()
     alive = seen.connections if seen else {}
@@ -20,6 +23,9 @@ def status(data: Data = None, is_json: Json = False) -> None:
         "messages": totals.messages,
         "bytes": totals.bytes,
         "connections": {service.name: alive.get(service.name) for service in SERVICES},
+        "outbox": outbox.waiting,
+        "oldest_minutes": outbox.oldest_minutes,
+        "poison": outbox.poison,
         "queue": seen.jobs if seen else None,
     }
     answer(numbers, _shown(numbers | {"bytes": size(totals.bytes)}), is_json=is_json)
@@ -30,9 +36,9 @@ def _shown(numbers: dict[str, object]) -> str:
     lines = []
     for name, value in numbers.items():
         if isinstance(value, dict):
-            lines += [f"{service:13} {_presence(count)}" for service, count in value.items()]
+            lines += [f"{service:15} {_presence(count)}" for service, count in value.items()]
         else:
-            lines.append(f"{name:13} {'unknown: Redis is away' if value is None else value}")
+            lines.append(f"{name:15} {'unknown: Redis is away' if value is None else value}")
     return "\n".join(lines)
 
 

@@ -1,55 +1,14 @@
 """The operator's commands against a real database, as a shell sees them."""
 
 import asyncio
-import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chatmail import __main__ as command
 from shared.queue.overview import overview
 from shared.queue.presence import announce
-
-DOMAIN = "[127.0.0.1]"
-
-
-@dataclass
-class Shell:
-    """Calls the command as the launcher does, in this process: a new one each would take the test's time tenfold."""
-
-    environment: Mapping[str, str]
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *words: str, given: str = "") -> tuple[object, str, str]:
-        with self.monkeypatch.context() as patch:
-            patch.setattr("sys.argv", ["chatmail", *words])
-            patch.setattr("sys.stdin", io.StringIO(given))
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            with pytest.raises(SystemExit) as end:
-                command.main()
-        return end.value.code, *self.capsys.readouterr()
-
-    def json(self, *words: str, given: str = "") -> Any:
-        status, out, err = self.run(*words, "--json", given=given)
-        assert status == 0, err
-        return json.loads(out)
-
-    def refused(self, *words: str, given: str = "") -> str:
-        status, out, err = self.run(*words, given=given)
-        assert (status, out) == (1, "")
-        return err.removeprefix("chatmail: ").strip()
-
-
-@pytest.fixture
-def shell(database_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    settings = {"MADDY_DATABASE_URL": database_urls["operator"], "MADDY_DOMAIN": DOMAIN}
-    return Shell(settings, monkeypatch, capsys)
+from tests.unit.chatmail.commands.conftest import DOMAIN, Shell
 
 
 def test_an_account_from_birth_to_death(shell: Shell) -> None:
@@ -129,6 +88,7 @@ def test_status_counts(shell: Shell) -> None:
     after = shell.json("status")
     assert after["accounts"] == before["accounts"] + 1
     assert {"domain", "registration", "messages", "bytes"} <= set(after)
+    assert (after["outbox"], after["oldest_minutes"], after["poison"]) == (0, 0, 0)
 
 
 async def test_status_tells_who_is_there(shell: Shell, redis_urls: dict[str, str]) -> None:
