@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
 FAULTS = tests/faults
 
-.PHONY: up test check fmt lock test-faults bench clean
+.PHONY: up test check fmt lock test-faults bench bench-out clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
@@ -30,6 +30,9 @@ test-faults: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
+
+bench-out: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.out $(ARGS)
 
 # Needs uv. The locks name no package index: they are the same wherever packages are fetched from.
 lock:

@@ -26,6 +26,11 @@ def memory(roots: Mapping[str, int]) -> dict[str, int]:
     return {name: sum(_pss_of(pid) for pid in _tree(root, children)) for name, root in roots.items()}
 
 
+def tree(root: int) -> list[int]:
+    """Return a process and everything it started that runs."""
+    return _tree(root, _children())
+
+
 def _children() -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*"):

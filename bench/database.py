@@ -24,16 +24,22 @@ def count_calls(url: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
 
 
-def counted(url: str) -> Counted:
-    """Return the counters as they are now; takes a second, so not within the time that is measured."""
+def calls(url: str) -> dict[str, int]:
+    """Return how often each function was called so far; takes a second, so not within the time that is measured."""
     time.sleep(_SETTLING)
     with psycopg.connect(url, autocommit=True) as connection:
-        wal = connection.execute("SELECT pg_current_wal_lsn() - '0/0'").fetchone()
-        calls = connection.execute(
-            "SELECT funcname, calls FROM pg_stat_user_functions WHERE schemaname = 'chatmail'"
+        found = connection.execute(
+            "SELECT funcname, sum(calls) FROM pg_stat_user_functions WHERE schemaname = 'chatmail' GROUP BY 1"
         ).fetchall()
+    return {str(name): int(number) for name, number in found}
+
+
+def counted(url: str) -> Counted:
+    """Return the counters as they are now; takes a second, too."""
+    by_function = calls(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        wal = connection.execute("SELECT pg_current_wal_lsn() - '0/0'").fetchone()
     assert wal
-    by_function = {str(name): int(number) for name, number in calls}
     return Counted(int(wal[0]), {word: by_function.get(name, 0) for word, name in WRITING.items()})
 
 

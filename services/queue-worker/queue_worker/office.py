@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from queue_worker.reports import Reporter
@@ -90,7 +90,7 @@ class Office:
         """Claim what is due at a destination; raise Unavailable, also where our leases may have ended."""
         if not self._may_dial(leased.worker):
             raise Unavailable
-        return await self.outbox.claim(leased, most)
+        return await self._signed_together(await self.outbox.claim(leased, most))
 
     async def carry(self, courier: Courier, claimed: Claimed) -> bool:
         """Try one message and record what became of it; false if its destination could not be reached."""
@@ -124,7 +124,7 @@ class Office:
                 raise NotOurs
             signature = claimed.signature
             if signature is None:
-                signature = await self.outbox.sign(claimed.message_id, await self._signed(claimed, body))
+                signature = await self._sign(claimed, body)
             if not self._may_dial(claimed.worker):
                 raise NotOurs
             return await courier.send(Letter(claimed.sender, tuple(claimed.recipients), signature + body))
@@ -133,13 +133,25 @@ class Office:
         """Tell whether what was leased or claimed under this token is surely still ours."""
         return worker == self.outbox.token and self.may_dial()
 
-    async def _signed(self, claimed: Claimed, body: bytes) -> bytes:
+    async def _signed_together(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Sign what was claimed in one go, for one commit; a message alone, or a large one, is signed in its turn."""
+        small = [one for one in claimed if one.signature is None and one.data is not None]
+        if len(small) < 2:
+            return claimed
+        try:
+            signatures = await asyncio.gather(*(self._sign(one, one.data or b"") for one in small))
+        except Unavailable:
+            return claimed
+        signed = dict(zip((one.message_id for one in small), signatures, strict=True))
+        return [replace(one, signature=signed.get(one.message_id, one.signature)) for one in claimed]
+
+    async def _sign(self, claimed: Claimed, body: bytes) -> bytes:
+        """Return the signature of a message, committed."""
         signer = self.signers.get(claimed.domain)
         if signer is None:  # a server without DNS has no keys
-            return b""
-        if len(body) > LARGE:
-            return await asyncio.to_thread(_sign, signer, body)
-        return _sign(signer, body)
+            return await self.outbox.sign(claimed.message_id, b"")
+        made = await asyncio.to_thread(_sign, signer, body) if len(body) > LARGE else _sign(signer, body)
+        return await self.outbox.sign(claimed.message_id, made)
 
     def _judge(self, claimed: Claimed, results: list[Result]) -> Settlement:
         rows = tuple(

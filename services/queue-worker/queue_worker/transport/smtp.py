@@ -123,14 +123,35 @@ class Session:
         if not mail.is_ok:
             await self._leave(len(letter.recipients))
             return [mail.result(self.host)] * len(letter.recipients)
-        recipients = await self._recipients(letter)
-        results = [reply.result(self.host) for reply in recipients]
-        if not any(reply.is_ok for reply in recipients):
+        replies: list[Reply] = []
+        try:
+            return await self._judged(letter, replies)
+        except Stopped as stopped:
+            return self._cut_short(letter, replies, stopped)
+
+    async def _judged(self, letter: Letter, replies: list[Reply]) -> list[Result]:
+        """Say RCPT, DATA and the message; `replies` are those to RCPT, as they come."""
+        for recipient in letter.recipients:
+            if not self._may_burst:
+                self._write(_rcpt(recipient))
+            replies.append(await self._reply("RCPT"))
+        results = [reply.result(self.host) for reply in replies]
+        if not any(reply.is_ok for reply in replies):
             await self._leave(0)
             return results
         data = await self._reply("DATA") if self._may_burst else await self._say(b"DATA\r\n", "DATA")
         verdict = await self._body(letter) if data.code == 354 else self._refusal(data)
-        return [verdict if reply.is_ok else result for reply, result in zip(recipients, results, strict=True)]
+        return [verdict if reply.is_ok else result for reply, result in zip(replies, results, strict=True)]
+
+    def _cut_short(self, letter: Letter, replies: list[Reply], stopped: Stopped) -> list[Result]:
+        """Return what is known after the end came too soon; raise it where nobody was refused before.
+
+        Many servers hang up after some twenty refusals: who was refused must not be named again, or it never ends.
+        """
+        if not any(reply.is_permanent for reply in replies):
+            raise stopped
+        known = [reply.result(self.host) if reply.is_permanent else stopped.result for reply in replies]
+        return known + [stopped.result] * (len(letter.recipients) - len(replies))
 
     @property
     def _may_burst(self) -> bool:
@@ -150,14 +171,6 @@ class Session:
         if reset:
             self._wanted(await self._reply("RSET"), 250, "RSET")
         return await self._reply("MAIL")
-
-    async def _recipients(self, letter: Letter) -> list[Reply]:
-        replies = []
-        for recipient in letter.recipients:
-            if not self._may_burst:
-                self._write(_rcpt(recipient))
-            replies.append(await self._reply("RCPT"))
-        return replies
 
     async def _leave(self, recipients: int) -> None:
         """Read what the rest of a burst brings when everybody has been refused; no failure changes that any more."""

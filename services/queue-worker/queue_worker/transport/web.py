@@ -16,6 +16,7 @@ from queue_worker.transport.places import IpAddress
 from queue_worker.transport.values import Stopped, Terms, try_later
 
 MAX_HEADER = 16 * 1024  # octets of a response's header
+MAX_INFORMATIONAL = 10  # 1xx before the response; a flood of them would keep the loop busy until the deadline
 
 CANNOT_CONNECT = try_later("4.7.5", "No TLS connection to the server")
 
@@ -86,9 +87,10 @@ class Site:
             raise
 
     async def _page(self, most: int) -> Page:
-        response = await self._event()
-        while isinstance(response, h11.InformationalResponse):
+        for _ in range(MAX_INFORMATIONAL + 1):
             response = await self._event()
+            if not isinstance(response, h11.InformationalResponse):
+                break
         if not isinstance(response, h11.Response):
             raise Lost
         body, is_whole = await self._body(most)
