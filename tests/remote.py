@@ -8,6 +8,7 @@
         remote.at("STARTTLS", b"220 go\\r\\n250 ha\\r\\n")   # octets as they are, nothing added
         remote.at("POST", (400, "554 5.7.1 no"))         # an HTTP status and text
         remote.letters                                   # what arrived whole, in order
+        remote.has_done("DOT")                           # so often as it was told
         remote.forget()                                  # as if nothing had been: script and records
 
 Steps: CONNECT (before the greeting), EHLO, STARTTLS, TLS (instead of the handshake), MAIL, RCPT, DATA, BODY (after the
@@ -113,6 +114,10 @@ class Remote:
     def at(self, step: str, action: Action, times: int | None = None) -> None:
         """Do this at a step, always or so many times."""
         self._script[step] = [action] * times if times else [action, None]
+
+    def has_done(self, step: str) -> bool:
+        """Tell if what was to be done so many times at a step has been done."""
+        return not self._script.get(step)
 
     def replace_leaf(self, leaf: Leaf) -> None:
         """Show another certificate from now on."""

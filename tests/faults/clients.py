@@ -1,5 +1,6 @@
 """Clients that see every octet: submission on smtplib, IMAP in a few lines, and a proxy that can go mute."""
 
+import base64
 import re
 import smtplib
 import socket
@@ -9,12 +10,14 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from bench.messages import Messages
+from bench.messages import Messages, encrypted
 from tests.suite import Suite
 
 PATIENCE = 30.0  # seconds for any one answer: under Delta Chat's 60, over the service's own 25
 PASSWORD = "a password for the faults"
 SIZE = 2500
+LARGE = 5_000_000
+_MESSAGE_ID = re.compile(rb"^Message-ID: <([^@>]*?)x*@", re.MULTILINE)
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
 
 GONE = (OSError, EOFError, smtplib.SMTPServerDisconnected)  # the server ended it, or there is none
@@ -33,6 +36,21 @@ def address(suite: Suite, name: str) -> str:
 def message(sender: str, name: str) -> bytes:
     """Return an encrypted message; its Message-ID begins with `name`, which holds no x."""
     return Messages(sender, SIZE).numbered(name)
+
+
+def large_message(sender: str, name: str) -> bytes:
+    """Return the same of more octets than the buffers on the way hold; without a checksum, which takes Python long."""
+    text = base64.b64encode(encrypted(LARGE))
+    lines = b"\r\n".join(text[at : at + 64] for at in range(0, len(text), 64))
+    head, begin, rest = message(sender, name).partition(b"-----BEGIN PGP MESSAGE-----\r\n\r\n")
+    _, end, tail = rest.partition(b"\r\n-----END")
+    return head + begin + lines + end + tail
+
+
+def identity(octets: bytes) -> str:
+    """Return the name in a message's Message-ID."""
+    found = _MESSAGE_ID.search(octets)
+    return found[1].decode() if found else ""
 
 
 class Sender:

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Self
 
 ACCEPTED = 250
+RECORDED_SECONDS = 3.0  # after this, a result that could be recorded is
 
 Held = tuple[str, str]  # a mailbox, and the id of a message in it
 
@@ -26,6 +27,34 @@ class Verdict:
     doubled: frozenset[Held]  # is there more than once
     ghosts: frozenset[Held]  # was never sent there
     refused: frozenset[Held]  # got a 5xx, and nothing these tests do deserves one
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One recipient of a letter that another server has got whole, when (monotonic), and whether we heard its yes."""
+
+    recipient: str
+    name: str
+    octets: bytes
+    time: float
+    is_answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What is wrong with the mail for other servers, as (recipient, id): all but `repeated` empty if nothing is."""
+
+    lost: frozenset[Held]  # got a 250 from us, and no other server has it
+    ghosts: frozenset[Held]  # was never sent there
+    refused: frozenset[Held]  # got a 5xx
+    altered: frozenset[Held]  # repeated with other octets
+    unsigned: frozenset[Held]
+    needless: frozenset[Held]  # repeated though its end was clear, and nothing of ours broke just then
+    repeated: int  # letters that came again for a reason
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost | self.ghosts | self.refused | self.altered | self.unsigned | self.needless)
 
 
 class Ledger:
@@ -54,10 +83,17 @@ class Ledger:
 
     def judge(self, found: Iterable[Held]) -> Verdict:
         """Hold the mailboxes against what is written."""
+        return judge(*self._read(), Counter(found))
+
+    def judge_outbound(self, arrived: Iterable[Arrived], breaks: Iterable[float]) -> Outbound:
+        """Hold what arrived at other servers against what is written; `breaks` are the moments of our crashes."""
+        return judge_outbound(*self._read(), list(arrived), list(breaks))
+
+    def _read(self) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
         lines = [line.split(" ") for line in self._path.read_text().splitlines()]
         sent = {name: tuple(rest.split(",")) for word, name, rest in lines if word == "sending"}
         codes = {name: int(rest) for word, name, rest in lines if word == "answered"}
-        return judge(sent, codes, Counter(found))
+        return sent, codes
 
     def _write(self, line: str) -> None:
         with self._lock:
@@ -75,3 +111,34 @@ def judge(sent: Mapping[str, Sequence[str]], codes: Mapping[str, int], found: Co
         ghosts=frozenset(found.keys() - meant),
         refused=frozenset(held for held in meant if codes.get(held[1], 0) >= 500),
     )
+
+
+def judge_outbound(
+    sent: Mapping[str, Sequence[str]], codes: Mapping[str, int], arrived: Sequence[Arrived], breaks: Sequence[float]
+) -> Outbound:
+    """Say what is wrong with what arrived at other servers.
+
+    A letter may come again only where its first end was ambiguous: the other server has not answered, or we broke
+    before its answer could be recorded.
+    """
+    copies: dict[Held, list[Arrived]] = {}
+    for one in sorted(arrived, key=lambda one: one.time):
+        copies.setdefault((one.recipient, one.name), []).append(one)
+    verdict = judge(sent, codes, Counter(copies.keys()))
+    return Outbound(
+        lost=verdict.lost,
+        ghosts=verdict.ghosts,
+        refused=verdict.refused,
+        altered=frozenset(held for held, same in copies.items() if len({one.octets for one in same}) > 1),
+        unsigned=frozenset(
+            held for held, same in copies.items() if not all(one.octets.startswith(b"DKIM-Signature:") for one in same)
+        ),
+        needless=frozenset(
+            held for held, same in copies.items() if not all(_is_ambiguous(one, breaks) for one in same[:-1])
+        ),
+        repeated=sum(len(same) - 1 for same in copies.values()),
+    )
+
+
+def _is_ambiguous(one: Arrived, breaks: Sequence[float]) -> bool:
+    return not one.is_answered or any(-1.0 <= moment - one.time <= RECORDED_SECONDS for moment in breaks)

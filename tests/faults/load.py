@@ -7,17 +7,16 @@ highest UID and never look below it, so a UID that shows up late is a message mi
 import re
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from typing import Self
 
-from tests.faults.clients import GONE, Reader, Sender, address, make_account, message
-from tests.faults.ledger import ACCEPTED, Held, Ledger, Verdict
+from tests.faults.clients import GONE, Reader, address, make_account
+from tests.faults.ledger import Held, Ledger, Verdict
+from tests.faults.writers import PAUSE, Writers
 from tests.suite import Suite
 
 USERS = 3
-PAUSE = 0.05  # seconds after a failed attempt; a person's client waits thirty
 DEADLINE = 90.0
 
 
@@ -29,22 +28,23 @@ class Load:
         self._ledger = Ledger(folder / "ledger")
         self._users = [f"{user}-{number}" for number in range(USERS)]
         self._is_over = Event()
-        self._numbers = count(1)
+        self._writers = Writers(suite, self._ledger, self._users, self._recipients)
         self._watchers = {user: _Watcher(suite, user, self._is_over) for user in self._users}
-        self._sending = [Thread(target=self._send, args=(user,), daemon=True) for user in self._users]
         self._watching = [Thread(target=watcher.watch, daemon=True) for watcher in self._watchers.values()]
 
     def __enter__(self) -> Self:
         for user in self._users:
             make_account(self._suite, user)
-        for thread in (*self._watching, *self._sending):
+        for thread in self._watching:
             thread.start()
+        self._writers.start()
         self.wait_for_mail()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._is_over.set()
-        for thread in (*self._sending, *self._watching):
+        self._writers.stop()
+        for thread in self._watching:
             thread.join(DEADLINE)
         self._ledger.__exit__()
 
@@ -69,9 +69,7 @@ class Load:
     def finish(self) -> Verdict:
         """Let every message get its answer, then judge; also assert that no reader was misled."""
         self._is_over.set()
-        for thread in self._sending:
-            thread.join(DEADLINE)
-            assert not thread.is_alive(), f"a message gets no answer\n{self._suite.output()[-4000:]}"
+        assert self._writers.stop(), f"a message gets no answer\n{self._suite.output()[-4000:]}"
         for thread in self._watching:
             thread.join(DEADLINE)
             assert not thread.is_alive(), "a reader hangs"
@@ -86,38 +84,8 @@ class Load:
             assert not missed, f"UIDs that showed up late: {missed}"
         return self._ledger.judge(found)
 
-    def _send(self, user: str) -> None:
-        sender: Sender | None = None
-        while not self._is_over.is_set():
-            number = next(self._numbers)
-            name = f"{user}.{number}"
-            recipients = [address(self._suite, to) for to in (self._users if number % 2 else [user])]
-            self._ledger.sending(name, recipients)
-            octets = message(address(self._suite, user), name)
-            code = 0
-            while not ACCEPTED <= code < 300 and code < 500:
-                try:
-                    sender = sender or self._logged_in(user)
-                    code = sender.send(recipients, octets) if sender else 0
-                except GONE:
-                    code = 0
-                if code != ACCEPTED and sender:
-                    sender.close()
-                    sender = None
-                if code != ACCEPTED:
-                    time.sleep(PAUSE)
-            self._ledger.answered(name, code)
-        if sender:
-            sender.close()
-
-    def _logged_in(self, user: str) -> Sender | None:
-        sender = Sender(self._suite, user)
-        code = sender.log_in()
-        assert code < 500, code
-        if code < 300:
-            return sender
-        sender.close()
-        return None
+    def _recipients(self, user: str, number: int) -> list[str]:
+        return [address(self._suite, to) for to in (self._users if number % 2 else [user])]
 
 
 class _Watcher:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
+import redis
 
 from chatmail import folder as folders
 from tests.faults.clients import PATIENCE
@@ -109,6 +110,41 @@ def count_messages(suite: Suite, address: str) -> int:
         " JOIN chatmail.account a ON a.id = b.account_id WHERE a.address = %s",
         address,
     )
+
+
+def count_waiting(suite: Suite, pattern: str = "%") -> int:
+    """Return how many recipients on other servers wait, of those whose address matches."""
+    return ask(suite, "SELECT count(*) FROM chatmail.outbox WHERE recipient LIKE %s", pattern)
+
+
+def count_lost(suite: Suite) -> int:
+    """Return how many recipients were under way when a worker died, and have not been tried since."""
+    return ask(
+        suite,
+        "SELECT count(*) FROM chatmail.outbox WHERE lost_leases > 0 OR worker IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM chatmail.worker w WHERE w.token = worker AND w.alive_until > now())",
+    )
+
+
+def kill_worker(suite: Suite) -> list[int]:
+    """Kill the delivery engine and return, when its successor is ready, the tokens of those at work till then."""
+    with psycopg.connect(suite.owner_url) as connection:
+        tokens = [token for (token,) in connection.execute("SELECT token FROM chatmail.worker").fetchall()]
+    kill(suite, "queue-worker")
+    return tokens
+
+
+def outlive(suite: Suite, tokens: list[int]) -> None:
+    """Let the time pass after which dead workers have lost their leases."""
+    with psycopg.connect(suite.owner_url) as connection:
+        connection.execute("UPDATE chatmail.worker SET alive_until = now() WHERE token = ANY (%s)", (tokens,))
+
+
+def forget_jobs(suite: Suite) -> int:
+    """Remove every job from Redis, as if it had been flushed; return how many keys that were."""
+    with redis.Redis.from_url(suite.status["redis_url"]) as client:
+        keys = list(client.scan_iter(match="rq:*"))
+        return int(client.delete(*keys)) if keys else 0
 
 
 def ask(suite: Suite, question: str, *parameters: object) -> int:
