@@ -25,6 +25,13 @@ def list_(data: Data = None, is_json: Json = False) -> None:
 
 
 @app.command()
+def tls(data: Data = None, is_json: Json = False) -> None:
+    """Show how TLS went with other servers in the last week, in the words of RFC 8460."""
+    with target.find(data).operator() as operator:
+        table(operator.rules.list_tls(), "No mail has left over SMTP lately.", is_json=is_json)
+
+
+@app.command()
 def allow(domain: Domain, data: Data = None, is_json: Json = False) -> None:
     """Let mail pass to and from a domain."""
     _set(domain, data, may_pass=True, is_json=is_json)

@@ -11,6 +11,10 @@ LIST_ALIASES = "SELECT address, target FROM chatmail.alias ORDER BY address"
 LIST_FEDERATION = """
 SELECT domain, may_pass, route_host, route_port, route_tls FROM chatmail.federation ORDER BY domain <> '*', domain
 """
+LIST_TLS = """
+SELECT domain, policy_type, result, sum(sessions)::bigint FROM chatmail.tls_result
+GROUP BY domain, policy_type, result ORDER BY domain, policy_type, result
+"""
 
 Added = Literal["added", "no account", "taken"]
 
@@ -34,6 +38,16 @@ class FederationLine:
     route_tls: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class TlsLine:
+    """How often TLS went so with a domain in the last week; policy types and results are RFC 8460's."""
+
+    domain: str
+    policy_type: str
+    result: str
+    sessions: int
+
+
 class OperatorRules:
     """Aliases and the policy about other domains; raises Unavailable."""
 
@@ -54,6 +68,9 @@ class OperatorRules:
 
     def list_federation(self) -> list[FederationLine]:
         return [FederationLine(*row) for row in self._connection.rows(LIST_FEDERATION)]
+
+    def list_tls(self) -> list[TlsLine]:
+        return [TlsLine(*row) for row in self._connection.rows(LIST_TLS)]
 
     def set_federation(self, domain: str, *, may_pass: bool) -> None:
         """Let mail pass to and from a domain, or not; its route stays."""

@@ -47,7 +47,8 @@ GRANT EXECUTE ON FUNCTION chatmail.registration, chatmail.operator_create_accoun
     chatmail.operator_delete_account, chatmail.operator_ban, chatmail.operator_unban,
     chatmail.operator_set_registration, chatmail.operator_create_token, chatmail.operator_delete_token TO operator;
 GRANT SELECT (domain, selector, record) ON chatmail.dkim_key TO operator;
-GRANT SELECT ON chatmail.federation, chatmail.alias, chatmail.worker, chatmail.destination, chatmail.outbox TO operator;
+GRANT SELECT ON chatmail.federation, chatmail.alias, chatmail.worker, chatmail.destination, chatmail.outbox,
+    chatmail.tls_result TO operator;
 GRANT SELECT (id, size, sender, is_warned, accepted) ON chatmail.outbox_message TO operator;
 GRANT EXECUTE ON FUNCTION chatmail.operator_add_aliases, chatmail.operator_remove_aliases,
     chatmail.operator_set_federation, chatmail.operator_set_route, chatmail.operator_forget_federation,

@@ -119,3 +119,17 @@ def test_nobody_else_may(database_urls: dict[str, str], role: str, statement: st
         pytest.raises(errors.InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
+
+
+def test_how_tls_went_is_summed_over_the_days(database_urls: dict[str, str]) -> None:
+    with psycopg.connect(database_urls["postgres"], autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO chatmail.tls_result VALUES (current_date, 'a.test', 'sts', 'success', 2),"
+            " (current_date - 1, 'a.test', 'sts', 'success', 3), (current_date, 'a.test', 'tlsa', 'tlsa-invalid', 1)"
+        )
+    with Operator(database_urls["operator"]) as operator:
+        told = operator.rules.list_tls()
+    assert [(line.policy_type, line.result, line.sessions) for line in told] == [
+        ("sts", "success", 5),
+        ("tlsa", "tlsa-invalid", 1),
+    ]
