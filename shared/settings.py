@@ -53,6 +53,8 @@ class Settings(BaseSettings):
 
     send_per_minute: int = Field(60, ge=1)
     send_burst: int = Field(10, ge=1)
+    recipients_per_minute: int = Field(600, ge=1)
+    recipients_burst: int = Field(2000, ge=1)
     source_rate: int | None = Field(None, ge=1)
     source_connections: int | None = Field(None, ge=1)
     max_connections: int | None = Field(None, ge=1)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from shared.address import Address, parse
 from shared.delivery import Delivered, Full, Gone, Incoming, Outcome, Overdrawn
-from shared.inbound.desk import GUESSES, Desk
+from shared.inbound.desk import Desk
+from shared.inbound.guesses import Guesses
 from shared.inbound.reception import Reception
 from shared.intake import Intake
 from shared.listen.pace import SourcePace, a_second
@@ -77,7 +78,7 @@ class World:
             raise RuntimeError("connection to server at 192.0.2.99 failed")
         return [None if self.trouble == "banned" else self._user(address) for address in addresses]
 
-    async def may_send(self, account_id: int) -> bool:
+    async def may_send(self, account_id: int, times: int = 1) -> bool:
         await asyncio.sleep(0)
         return self.may_go.pop(0) if self.may_go else True
 
@@ -122,7 +123,7 @@ def reception(
     world: World,
     *,
     pace: SourcePace | None = None,
-    guesses: SourcePace | None = None,
+    guesses: Guesses | None = None,
     plain_for: Collection[str] = (),
     unsigned_from: Collection[str] = (),
 ) -> Reception:
@@ -137,7 +138,7 @@ def reception(
         hostname="mx.here.test",
         domains=DOMAINS,
         pace=pace or SourcePace(a_second(1000)),
-        guesses=guesses or SourcePace(GUESSES),
+        guesses=guesses or Guesses(),
         plain_for=frozenset(plain_for),
         unsigned_from=frozenset(unsigned_from),
     )

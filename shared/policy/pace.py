@@ -21,10 +21,10 @@ class Rate:
         return self.interval * (self.burst - 1)
 
 
-def step(rate: Rate, due: float, now: float) -> float | None:
-    """Return when the next event will be due if one may happen now, or None if it may not.
+def step(rate: Rate, due: float, now: float, times: int = 1) -> float | None:
+    """Return when the next event will be due if so many may happen now, or None if they may not.
 
     `due` is what the last step returned (0.0 for none yet); both are seconds on one clock.
     """
-    due = max(due, now)
-    return due + rate.interval if due - now <= rate.tolerance else None
+    last = max(due, now) + rate.interval * (times - 1)
+    return last + rate.interval if last - now <= rate.tolerance else None

@@ -11,6 +11,7 @@ BELL = "bell"
 
 # Keys, each with a time to live.
 PACE = "pace:"  # + account id: send pace, shared by all replicas
+PACE_ELSEWHERE = "pace:there:"  # + account id: the pace of its recipients at other servers
 LOGIN = "login:"  # + account id: keyed hash of the password verified last
 WAKE = "rq:wake:"  # + job:number: such a job waits already, a second one would find nothing to do
 PRESENCE = "presence:"  # + service:process: connections open now; present means alive

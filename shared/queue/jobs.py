@@ -20,6 +20,7 @@ from shared.queue.client import Away, open_sync
 JOB_SECONDS = 300
 FAILURE_SECONDS = 3600
 WAKE_SECONDS = 10
+MAX_QUEUED = 10_000  # jobs: while no worker takes any, Redis must not fill up with doorbells; the sweeps find it all
 PATIENCE = 5.0  # seconds for Redis to answer a thread that nobody waits for
 
 
@@ -87,9 +88,10 @@ class Jobs:
 
     def _enqueue(self, name: str, number: int) -> None:
         try:
-            if not self._redis.set(wake_key(name, number), b"", nx=True, ex=WAKE_SECONDS):
+            jobs = queue(self._redis)
+            if jobs.count >= MAX_QUEUED or not self._redis.set(wake_key(name, number), b"", nx=True, ex=WAKE_SECONDS):
                 return  # such a job waits, and will look after we committed
-            queue(self._redis).enqueue_call(
+            jobs.enqueue_call(
                 name,
                 args=(number,),
                 timeout=JOB_SECONDS,

@@ -1,4 +1,4 @@
-"""Send pace per account, one for all replicas (design §6), and a local one while Redis is away.
+"""Pace per account, one for all replicas (design §6), and a local one while Redis is away.
 
 Strategy: the algorithm of `shared.policy.pace` runs inside Redis, on Redis's clock, for every account that asked
 while the last question was on its way. Without Redis a process counts alone, at half the rate: two replicas
@@ -13,7 +13,7 @@ from shared.policy.pace import Rate, step
 from shared.queue import contract
 from shared.queue.client import Away, open_async
 
-# One GCRA step per key, in the order of the keys; returns 1 (go) or 0 for each.
+# One GCRA step per key, of as many events as the argument beside it says; returns 1 (go) or 0 for each.
 SCRIPT = """
 local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])
 local clock = redis.call('TIME')
@@ -21,8 +21,9 @@ local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local verdicts = {}
 for i, key in ipairs(KEYS) do
   local due = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  if due - now <= tolerance then
-    redis.call('SET', key, string.format('%.6f', due + interval), 'EX', math.ceil(due + interval - now) + 1)
+  local last = due + interval * (tonumber(ARGV[i + 2]) - 1)
+  if last - now <= tolerance then
+    redis.call('SET', key, string.format('%.6f', last + interval), 'EX', math.ceil(last + interval - now) + 1)
     verdicts[i] = 1
   else
     verdicts[i] = 0
@@ -35,24 +36,25 @@ RETRY_SECONDS = 2.0
 
 
 class Pace:
-    """Says whether an account may send one more message now; never raises."""
+    """Says whether an account may do a thing now; never raises. `prefix` sets one kind of thing apart from others."""
 
-    def __init__(self, url: str, rate: Rate) -> None:
+    def __init__(self, url: str, rate: Rate, prefix: str = contract.PACE) -> None:
+        self._prefix = prefix
         self._redis = open_async(url)
         self._script = self._redis.register_script(SCRIPT)
         self._rate = rate
         self._half = Rate(rate.per_minute / 2, max(1, rate.burst // 2))
         self._local: OrderedDict[int, float] = OrderedDict()
-        self._waiting: list[tuple[int, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[int, int, asyncio.Future[bool]]] = []
         self._task: asyncio.Task[None] | None = None
         self._away_until = 0.0
 
-    async def may_send(self, account_id: int) -> bool:
-        """Count one message of the account and tell whether it may go."""
+    async def may_send(self, account_id: int, times: int = 1) -> bool:
+        """Count one message of the account, or so many, and tell whether they may go."""
         if time.monotonic() < self._away_until:
-            return self._may_send_locally(account_id)
+            return self._may_send_locally(account_id, times)
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((account_id, answer))
+        self._waiting.append((account_id, times, answer))
         if self._task is None:
             self._task = asyncio.create_task(self._ask())
         return await answer
@@ -64,24 +66,25 @@ class Pace:
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
-                for (_, answer), verdict in zip(batch, await self._verdicts(batch), strict=True):
+                for (*_, answer), verdict in zip(batch, await self._verdicts(batch), strict=True):
                     if not answer.done():
                         answer.set_result(verdict)
         finally:
             self._task = None
 
-    async def _verdicts(self, batch: list[tuple[int, asyncio.Future[bool]]]) -> list[bool]:
-        keys = [f"{contract.PACE}{account_id}" for account_id, _ in batch]
+    async def _verdicts(self, batch: list[tuple[int, int, asyncio.Future[bool]]]) -> list[bool]:
+        keys = [f"{self._prefix}{account_id}" for account_id, *_ in batch]
+        counts = [times for _, times, _ in batch]
         try:
-            answers = await self._script(keys=keys, args=[self._rate.interval, self._rate.tolerance])
+            answers = await self._script(keys=keys, args=[self._rate.interval, self._rate.tolerance, *counts])
         except Away:
             self._away_until = time.monotonic() + RETRY_SECONDS
-            return [self._may_send_locally(account_id) for account_id, _ in batch]
+            return [self._may_send_locally(account_id, times) for account_id, times, _ in batch]
         return [bool(answer) for answer in answers]
 
-    def _may_send_locally(self, account_id: int) -> bool:
+    def _may_send_locally(self, account_id: int, times: int) -> bool:
         before = self._local.pop(account_id, 0.0)
-        after = step(self._half, before, time.monotonic())
+        after = step(self._half, before, time.monotonic(), times)
         self._local[account_id] = before if after is None else after
         if len(self._local) > MAX_LOCAL:
             self._local.popitem(last=False)

@@ -26,14 +26,14 @@ BODY = "SELECT chatmail.claimed_body(%b, %b)"
 SIGN = "SELECT message_id, signature FROM chatmail.sign(%b::bigint[], %b::bytea[])"
 SETTLE = """
 SELECT row_id, mailbox_id, modseq FROM chatmail.settle(%b, %b::bigint[], %b::smallint[], %b::float8[], %b::int[],
-    %b::text[], %b::bigint[], %b::bytea[], %b::int[])
+    %b::text[], %b::bigint[], %b::bytea[], %b::int[], %b)
 """
 RELEASE = """
 SELECT d, chatmail.release(%b, d, f, s) FROM unnest(%b::bigint[], %b::int[], %b::float8[]) q(d, f, s) ORDER BY d
 """
 EXPIRED = "SELECT * FROM chatmail.claim_expired(%b, %b, %b)"
 LATE = "SELECT * FROM chatmail.late(%b, %b)"
-WARN = "SELECT mailbox_id, modseq FROM chatmail.warn(%b, %b, %b)"
+WARN = "SELECT mailbox_id, modseq FROM chatmail.warn(%b, %b, %b, %b)"
 COUNT_TLS = "SELECT chatmail.count_tls(%b::text[], %b::text[], %b::text[], %b::bigint[])"
 GET_POLICIES = """
 SELECT domain, id, policy, extract(epoch FROM fetched)::float8, extract(epoch FROM expires)::float8
@@ -141,15 +141,16 @@ Rung = tuple[tuple[int, int], ...]
 
 
 class Outbox:
-    """One worker's hold on the outbox. Every method may raise Unavailable.
+    """One worker's hold on the outbox; reports beyond `quota` octets of a mailbox, and a little, are not stored. Every method may raise Unavailable.
 
     A worker that was given up by the others joins anew, with another token. What it leased and claimed before goes on
     under the token it had: where somebody else has it by now, nothing is changed.
     """
 
-    def __init__(self, durable: Lane, lazy: Lane) -> None:
+    def __init__(self, durable: Lane, lazy: Lane, quota: int) -> None:
         self._durable = durable
         self._lazy = lazy
+        self._quota = quota
         self.token = 0
 
     async def join(self, seconds: float) -> None:
@@ -190,7 +191,7 @@ class Outbox:
 
     async def settle(self, settlement: Settlement) -> Rung:
         """Record results and deliver the report; return what to ring, as (mailbox id, modseq)."""
-        return await self._durable.submit(_Settle(settlement.worker), settlement)
+        return await self._durable.submit(_Settle(settlement.worker, self._quota), settlement)
 
     async def release(self, leased: Leased, failures: int = 0, seconds: float = 0.0) -> bool:
         """Give a destination back, closed for `seconds` after failures; false: something is due, it is still ours."""
@@ -207,7 +208,9 @@ class Outbox:
 
     async def warn(self, report: Report) -> Rung:
         """Tell the sender of a message once that it waits; return what to ring."""
-        rows = await self._durable.submit(_One(WARN), (report.message_id, report.octets, report.header_size))
+        rows = await self._durable.submit(
+            _One(WARN), (report.message_id, report.octets, report.header_size, self._quota)
+        )
         return tuple((mailbox_id, modseq) for mailbox_id, modseq in rows)
 
     async def count_tls(self, counts: dict[tuple[str, str, str], int]) -> None:
@@ -282,6 +285,7 @@ _SIGN = _Sign()
 @dataclass(frozen=True, slots=True)
 class _Settle(Light):
     token: int
+    quota: int
     limit = 64
 
     async def run(self, connection: Connection, items: Sequence[Settlement]) -> list[Rung]:
@@ -297,6 +301,7 @@ class _Settle(Light):
             [report.message_id for report in reports],
             [report.octets for report in reports],
             [report.header_size for report in reports],
+            self.quota,
         )
         told = await (await connection.execute(SETTLE, parameters, binary=True)).fetchall()
         rung = tuple((mailbox_id, modseq) for _, mailbox_id, modseq in told if mailbox_id is not None)

@@ -154,6 +154,8 @@ CREATE TABLE chatmail.outbox_message (
     body_id        bigint NOT NULL,
     is_shared      boolean NOT NULL, -- its body has a row in body_holders
     size           integer NOT NULL,
+    recipients     integer NOT NULL, -- how many it had at first
+    reports        smallint NOT NULL DEFAULT 0, -- how many its sender has got
     sender         text NOT NULL,    -- the envelope's; empty for a report
     sender_mailbox bigint,           -- who is told when it fails; NULL for a report: nobody
     domain         text NOT NULL,    -- whose key signs it

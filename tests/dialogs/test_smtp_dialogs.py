@@ -76,6 +76,7 @@ def factory(file: Path, dialog: Dialog, rooms: World, tls: ssl.SSLContext) -> Ca
         recipients=rooms,
         federation=rooms,
         pace=rooms,
+        pace_elsewhere=rooms,
         intake=Intake(rooms),
         database=rooms,
         disk=rooms,

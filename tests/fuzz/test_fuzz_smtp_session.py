@@ -28,7 +28,7 @@ SPEECH = st.lists(PIECES, max_size=25)
 
 
 async def talk(pieces: list[bytes], world: World) -> tuple[bytes, Session]:
-    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
+    desk = Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS)
     session = Session(User(desk, Ticket("source")), Terms("mx.here.test", 100_000, has_auth=True), is_tls=True)
     said = session.greet()
     for piece in pieces:

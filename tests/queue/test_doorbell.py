@@ -81,6 +81,15 @@ async def test_a_key_whose_job_was_lost_is_in_the_way_for_seconds_only(
     assert queue(connection).count == 1
 
 
+async def test_who_rings_at_a_full_house_leaves_nothing_behind(
+    redis_urls: dict[str, str], connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.queue.jobs.MAX_QUEUED", 2)
+    await ring(redis_urls, 1, 2, 3)
+    assert [job.args[0] for job in queue(connection).jobs] == [1, 2]
+    assert not connection.exists(wake_key(contract.DELIVER, 3))
+
+
 async def test_jobs_run_on_a_thread_and_none_while_full(redis_urls: dict[str, str], connection: redis.Redis) -> None:
     heard: list[tuple[str, int]] = []
     has_room = threading.Event()

@@ -73,6 +73,17 @@ async def test_the_burst_goes_and_no_more_across_replicas(redis_urls: dict[str, 
         await replica.close()
 
 
+async def test_several_are_counted_at_once_and_one_kind_apart_from_another(redis_urls: dict[str, str]) -> None:
+    rate = Rate(per_minute=1, burst=10)
+    pace, other = Pace(redis_urls["submission"], rate), Pace(redis_urls["submission"], rate, contract.PACE_ELSEWHERE)
+    assert not await pace.may_send(21, 11)
+    assert await pace.may_send(21, 7)
+    assert [await pace.may_send(21, times) for times in (4, 3, 1)] == [False, True, False]
+    assert await other.may_send(21, 10)
+    await pace.close()
+    await other.close()
+
+
 async def test_without_redis_a_process_paces_alone_at_half_the_rate() -> None:
     pace = Pace(NOWHERE, Rate(per_minute=1, burst=10))
     assert sum([await pace.may_send(11) for _ in range(12)]) == 5

@@ -155,6 +155,12 @@ async def test_who_has_too_much_waiting_sends_nothing_not_even_here(
     assert isinstance(await deliveries.store(letter(people.bob, "x@a.test")), Stored)
 
 
+async def test_many_recipients_count_as_much(deliveries: Deliveries, people: People, owner: Owner) -> None:
+    many = [f"x@d{number}.test" for number in range(QUOTA // 16384 + 1)]
+    assert isinstance(await deliveries.store(letter(people.ann, *many)), Stored)
+    assert isinstance(await deliveries.store(letter(people.ann, "y@a.test", salt=1)), Overdrawn)
+
+
 async def test_neighbours_of_the_overdrawn_in_one_batch_go_through(
     deliveries: Deliveries, people: People, owner: Owner, submission: Database
 ) -> None:

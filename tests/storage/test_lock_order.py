@@ -31,6 +31,7 @@ def accept(owner: Owner, people: list[Account]) -> None:
     put(
         owner,
         letter(random.choice(people), *(f"x@{domain}" for domain in domains), here=tuple(here), salt=next(_numbers)),
+        quota=10**12,
     )
 
 

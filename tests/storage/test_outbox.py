@@ -22,7 +22,7 @@ from shared.storage.outbox import (
     Row,
     Settlement,
 )
-from tests.storage.conftest import one
+from tests.storage.conftest import QUOTA, one
 from tests.storage.outbox_rig import (
     BODY,
     REPORT,
@@ -75,7 +75,7 @@ def second(database_urls: dict[str, str]) -> Iterator[Owner]:
 
 
 async def worker(database: Database) -> Outbox:
-    outbox = Outbox(database.durable, database.lazy)
+    outbox = Outbox(database.durable, database.lazy, QUOTA)
     await outbox.join(SECONDS)
     return outbox
 
@@ -407,12 +407,32 @@ async def test_recipients_of_one_message_fare_apart(outbox: Outbox, owner: Owner
 
 async def test_a_report_comes_into_a_full_mailbox_and_wakes_devices(outbox: Outbox, owner: Owner, ann: Account) -> None:
     put(owner, letter(ann, "x@a.test"))
-    owner.execute(b"UPDATE chatmail.mailbox SET bytes = 10^9, wants_push = true WHERE id = %s", (ann.mailbox_id,))
+    full = b"UPDATE chatmail.mailbox SET bytes = %s, wants_push = true WHERE id = %s"
+    owner.execute(full, (QUOTA + 1, ann.mailbox_id))
     _, (claimed,) = await take(outbox)
     await outbox.settle(result(claimed, DONE, report=REPORT))
     assert reports(owner, ann) == [REPORT]
     assert one(owner, "SELECT account_id FROM chatmail.push_due") == ann.account_id
     assert_balanced(owner)
+
+
+async def test_reports_alone_do_not_fill_a_disk(outbox: Outbox, owner: Owner, ann: Account) -> None:
+    put(owner, letter(ann, "x@a.test"))
+    full = b"UPDATE chatmail.mailbox SET bytes = %s WHERE id = %s"
+    owner.execute(full, (QUOTA + 5_000_000, ann.mailbox_id))
+    _, (claimed,) = await take(outbox)
+    assert await outbox.settle(result(claimed, DONE, report=REPORT)) == ()
+    assert (reports(owner, ann), waiting(owner)) == ([], [])
+    assert_balanced(owner)
+
+
+async def test_a_message_is_reported_on_twenty_times_at_the_most(outbox: Outbox, owner: Owner, ann: Account) -> None:
+    put(owner, letter(ann, *(f"x@d{number}.test" for number in range(25))))
+    for leased in await outbox.lease(None, 25):
+        (claimed,) = await outbox.claim(leased, 1)
+        await outbox.settle(result(claimed, DONE, report=REPORT))
+    assert len(reports(owner, ann)) == 20
+    assert waiting(owner) == []
 
 
 async def test_nobody_is_told_of_a_report_that_failed(outbox: Outbox, owner: Owner, ann: Account) -> None:
@@ -589,12 +609,17 @@ def test_looking_for_work_costs_the_same_however_much_waits(owner: Owner, databa
     owner.execute(b"UPDATE chatmail.destination SET worker = %s", (token,))
     first = one(owner, "SELECT min(id) FROM chatmail.destination WHERE mod(id, 2) = 1")
     looking, claiming = "SELECT * FROM chatmail.due_destinations()", "SELECT * FROM chatmail.claim({}, {}, 1, 1000)"
+    assert one(owner, "SELECT count(*) FROM chatmail.due_destinations()") == 0
     costs = []
     for step, recipients in enumerate((10, 190)):
         pile_up(owner, recipients)
         assert one(owner, "SELECT count(*) FROM chatmail.due_destinations()") == 100
         buffers(owner, claiming.format(token, first + 4 * step))  # the plans are made once
         costs.append((buffers(owner, looking), buffers(owner, claiming.format(token, first + 4 * step + 2))))
+    # A look at fifty sees those among them that are due, and not always the same fifty.
+    some = "SELECT array_agg(d ORDER BY d) FROM chatmail.due_destinations(50) d"
+    assert all(len(one(owner, some) or ()) <= 50 for _ in range(5))
+    assert len({tuple(one(owner, some) or ()) for _ in range(8)}) > 1
     (looked, claimed), (looked_later, claimed_later) = costs
     assert looked_later < 2 * looked
     assert claimed_later < claimed + 2000 / 10  # at the most 2000 rows are looked at, whatever waits

@@ -15,6 +15,7 @@ from queue_worker.policies import Policies
 from queue_worker.poster import Poster
 from queue_worker.push import Pusher
 from queue_worker.reports import Reporter
+from queue_worker.signers import Signers
 from queue_worker.transport.courier import Courier
 from queue_worker.transport.values import Terms
 from queue_worker.transport.world import World
@@ -22,7 +23,6 @@ from shared import log, settings
 from shared.address import parse_own_domain
 from shared.dns.resolver import Resolver
 from shared.listen.run import run
-from shared.mail.dkim.sign import Signer
 from shared.policy.retry import Schedule
 from shared.queue import presence, ringing, worker
 from shared.queue.bell import Bell
@@ -93,15 +93,16 @@ def _listen(chosen: Settings, housekeeper: Housekeeper, engine: Engine, pusher: 
 
 async def _engine(chosen: Settings, database: Database) -> tuple[Engine, Chores]:
     bell = Bell(chosen.redis_url)
-    outbox = Outbox(database.durable, database.lazy)
+    outbox = Outbox(database.durable, database.lazy, chosen.quota)
     retry_seconds = chosen.retry_hours * 3600
     reporter = Reporter(parse_own_domain(chosen.hostname), retry_seconds)
     every = min(CHORE_SECONDS, chosen.sweep_seconds * 5)
     chores = Chores(outbox, reporter, bell.ring, chosen.warn_hours * 3600, retry_seconds, every)
-    keys = await dkim_keys.read(database.read)
+    signers = Signers(lambda: dkim_keys.read(database.read))
+    await signers.read()
     office = Office(
         outbox,
-        {domain: Signer(domain, of_domain) for domain, of_domain in keys.items()},
+        signers,
         Schedule(chosen.retry_delays, chosen.ambiguous_seconds),
         reporter,
         bell.ring,

@@ -15,7 +15,7 @@ from shared.listen.run import run, serve
 from shared.login import Login
 from shared.policy.accounts import Rules
 from shared.policy.pace import Rate
-from shared.queue import presence
+from shared.queue import contract, presence
 from shared.queue.bell import Bell
 from shared.queue.jobs import Jobs
 from shared.queue.logins import Logins
@@ -76,6 +76,9 @@ def _desk(chosen: Settings, database: Database, disk: Disk, login_key: bytes) ->
         recipients=Recipients(database.read, chosen.quota),
         federation=Federation(database.read),
         pace=Pace(chosen.redis_url, Rate(chosen.send_per_minute, chosen.send_burst)),
+        pace_elsewhere=Pace(
+            chosen.redis_url, Rate(chosen.recipients_per_minute, chosen.recipients_burst), contract.PACE_ELSEWHERE
+        ),
         intake=Intake(Delivery(deliveries, Bell(chosen.redis_url), Jobs(chosen.redis_url))),
         database=database,
         disk=disk,

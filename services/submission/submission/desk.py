@@ -39,8 +39,8 @@ class Federation(Protocol):
 class Pace(Protocol):
     """`shared.queue.pace.Pace`."""
 
-    async def may_send(self, account_id: int) -> bool:
-        """Count one message, and tell whether it may go."""
+    async def may_send(self, account_id: int, times: int = 1) -> bool:
+        """Count one event, or so many, and tell whether they may go."""
 
 
 class Database(Protocol):
@@ -92,12 +92,16 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The rooms a handler asks; `domains` are ours, `sources` counts the messages of each source."""
+    """The rooms a handler asks; `domains` are ours, `sources` counts the messages of each source.
+
+    `pace` counts an account's messages, `pace_elsewhere` its recipients at other servers.
+    """
 
     login: Login
     recipients: Recipients
     federation: Federation
     pace: Pace
+    pace_elsewhere: Pace
     intake: Intake
     database: Database
     disk: Disk

@@ -82,8 +82,10 @@ class User:
                 self._refusal = reply.ACCOUNT_CLOSED
                 return [self._refusal] * len(addresses)
             found = dict(zip(local, others, strict=True))
+            elsewhere = len(addresses) - len(local)
+            is_slow = not elsewhere or await self._desk.pace_elsewhere.may_send(own.account_id, elsewhere)
             return [
-                self._here(address, found[address]) if address in found else await self._there(address)
+                self._here(address, found[address]) if address in found else await self._there(address, is_slow=is_slow)
                 for address in addresses
             ]
         except Unavailable:
@@ -108,7 +110,9 @@ class User:
         self._mailboxes[address] = recipient.mailbox_id
         return reply.RECIPIENT_OK
 
-    async def _there(self, address: Address) -> Reply:
+    async def _there(self, address: Address, *, is_slow: bool) -> Reply:
+        if not is_slow:
+            return reply.TOO_FAST
         if not address.domain.isascii():  # what looks like our own name could be, once DNS has folded it
             return reply.DOMAIN_NOT_ASCII
         if not await self._desk.federation.may_pass(address.domain):

@@ -26,10 +26,12 @@ BEGIN
         SELECT g.mailbox_id, max(g.modseq) AS modseq, count(*) AS times
             FROM remove_messages(coalesce(old_mailboxes, '{}'), coalesce(old_uids, '{}'), false) g
             GROUP BY g.mailbox_id) r;
-    DELETE FROM mailbox_change c
-        WHERE c.mailbox_id > after AND c.mailbox_id <= after + span AND c.at < now() - interval '1 day';
-    DELETE FROM receipt r
-        WHERE r.mailbox_id > after AND r.mailbox_id <= after + span AND r.day < current_date - 7;
+    IF NOT coalesce(is_more, false) THEN -- once for these mailboxes, and not with every step
+        DELETE FROM mailbox_change c
+            WHERE c.mailbox_id > after AND c.mailbox_id <= after + span AND c.at < now() - interval '1 day';
+        DELETE FROM receipt r
+            WHERE r.mailbox_id > after AND r.mailbox_id <= after + span AND r.day < current_date - 7;
+    END IF;
     next_after := CASE WHEN is_more THEN after
         WHEN after + span >= coalesce(highest, 0) THEN NULL ELSE after + span END;
     RETURN NEXT;

@@ -34,8 +34,9 @@ DECLARE
     message bigint;
 BEGIN
     IF origin IS NOT NULL THEN
-        -- A small message counts as 32 KiB: what waits is bounded in number, too.
-        IF (SELECT sum(greatest(m.size, 32768)) FROM outbox_message m WHERE m.sender_mailbox = origin) >= quota THEN
+        -- A small message counts as 32 KiB and a recipient as 16: what waits is bounded in number, too.
+        IF (SELECT sum(greatest(m.size, 32768, m.recipients * 16384)) FROM outbox_message m
+                WHERE m.sender_mailbox = origin) >= quota THEN
             RAISE EXCEPTION 'outbox full' USING ERRCODE = 'CM002';
         END IF;
         WITH named AS (SELECT r, sha256(digest || convert_to(r, 'UTF8')) AS name FROM unnest(recipients) r),
@@ -51,8 +52,8 @@ BEGIN
     IF EXISTS (SELECT FROM unnest(domains) d WHERE NOT EXISTS (SELECT FROM destination x WHERE x.domain = d)) THEN
         PERFORM hold_destinations(domains);
     END IF;
-    INSERT INTO outbox_message (body_id, is_shared, size, sender, sender_mailbox, domain)
-        VALUES (body, is_shared, size, sender, origin, signer) RETURNING id INTO message;
+    INSERT INTO outbox_message (body_id, is_shared, size, recipients, sender, sender_mailbox, domain)
+        VALUES (body, is_shared, size, cardinality(fresh), sender, origin, signer) RETURNING id INTO message;
     RETURN QUERY WITH waiting AS (
         INSERT INTO outbox (message_id, destination_id, recipient)
             SELECT DISTINCT message, x.id, q.r FROM unnest(recipients, domains) q(r, d)
@@ -76,9 +77,11 @@ BEGIN
     PERFORM release_bodies(coalesce(sole, '{}'), coalesce(common, '{}'));
 END $$;
 
--- Put a report into a mailbox, full or not: it is small, and says what became of mail. Returns the modseq, or NULL where
--- the mailbox is gone.
-CREATE OR REPLACE FUNCTION chatmail.put_report(mailbox bigint, report bytea, header_size integer) RETURNS bigint
+-- Put a report into a mailbox, also into a full one: it is small, and says what became of mail. Returns the modseq, or
+-- NULL where the mailbox is gone, or so full that reports alone must have filled it.
+CREATE OR REPLACE FUNCTION chatmail.put_report(
+    mailbox bigint, report bytea, header_size integer, default_quota bigint DEFAULT NULL
+) RETURNS bigint
 LANGUAGE plpgsql SET search_path = chatmail, pg_temp AS $$
 DECLARE
     box record;
@@ -86,7 +89,9 @@ DECLARE
 BEGIN
     UPDATE mailbox b SET uidnext = b.uidnext + 1, modseq = b.modseq + 1, messages = b.messages + 1,
             bytes = b.bytes + octet_length(report)
-        WHERE b.id = put_report.mailbox RETURNING b.uidnext - 1 AS uid, b.modseq, b.wants_push INTO box;
+        WHERE b.id = put_report.mailbox AND (default_quota IS NULL OR b.bytes < 5000000 + coalesce(
+            (SELECT a.quota FROM account a WHERE a.id = b.account_id), default_quota))
+        RETURNING b.uidnext - 1 AS uid, b.modseq, b.wants_push INTO box;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
@@ -150,7 +155,9 @@ RETURNS TABLE (
 $$;
 
 -- Tell a sender once that a message still waits; returns what to ring, or nothing where it was told already.
-CREATE OR REPLACE FUNCTION chatmail.warn(message bigint, report bytea, header_size integer)
+CREATE OR REPLACE FUNCTION chatmail.warn(
+    message bigint, report bytea, header_size integer, default_quota bigint DEFAULT NULL
+)
 RETURNS TABLE (mailbox_id bigint, modseq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 DECLARE
@@ -159,7 +166,7 @@ BEGIN
     PERFORM FROM mailbox b WHERE b.id = sender FOR NO KEY UPDATE;
     UPDATE outbox_message m SET is_warned = true WHERE m.id = message AND NOT m.is_warned;
     IF FOUND THEN
-        RETURN QUERY SELECT sender, p FROM put_report(sender, report, warn.header_size) p WHERE p IS NOT NULL;
+        RETURN QUERY SELECT sender, p FROM put_report(sender, report, warn.header_size, default_quota) p WHERE p IS NOT NULL;
     END IF;
 END $$;
 

@@ -34,18 +34,32 @@ BEGIN
     DELETE FROM worker w WHERE w.token = me;
 END $$;
 
--- Destinations with something due: one look at the index for each destination that anything waits for.
-CREATE OR REPLACE FUNCTION chatmail.due_destinations() RETURNS SETOF bigint
-LANGUAGE sql STABLE SET search_path = chatmail, pg_temp AS $$
-    WITH RECURSIVE first_row(id, next_at) AS (
-        (SELECT o.destination_id, o.next_at FROM outbox o WHERE NOT o.is_poison
+-- Destinations with something due, among up to `most` that anything waits for, from a random one on: one look at the
+-- index for each. With more than that, the next sweeps see the others.
+CREATE OR REPLACE FUNCTION chatmail.due_destinations(most integer DEFAULT 5000) RETURNS SETOF bigint
+LANGUAGE plpgsql SET search_path = chatmail, pg_temp AS $$
+DECLARE
+    start bigint := (SELECT floor(random() * max(d.id)) FROM destination d);
+BEGIN
+    RETURN QUERY WITH RECURSIVE seen(id, next_at) AS (
+        (SELECT o.destination_id, o.next_at FROM outbox o WHERE NOT o.is_poison AND o.destination_id > start
             ORDER BY o.destination_id, o.next_at LIMIT 1)
         UNION ALL
-        SELECT n.destination_id, n.next_at FROM first_row f, LATERAL (
+        SELECT n.destination_id, n.next_at FROM seen f, LATERAL (
             SELECT o.destination_id, o.next_at FROM outbox o WHERE NOT o.is_poison AND o.destination_id > f.id
                 ORDER BY o.destination_id, o.next_at LIMIT 1) n
-    ) SELECT f.id FROM first_row f WHERE f.next_at <= now()
-$$;
+    ), before(id, next_at) AS (
+        (SELECT o.destination_id, o.next_at FROM outbox o WHERE NOT o.is_poison AND o.destination_id <= start
+            ORDER BY o.destination_id, o.next_at LIMIT 1)
+        UNION ALL
+        SELECT n.destination_id, n.next_at FROM before f, LATERAL (
+            SELECT o.destination_id, o.next_at FROM outbox o
+                WHERE NOT o.is_poison AND o.destination_id > f.id AND o.destination_id <= start
+                ORDER BY o.destination_id, o.next_at LIMIT 1) n
+    ) SELECT w.id FROM (
+        SELECT * FROM (SELECT * FROM seen LIMIT most) s UNION ALL SELECT * FROM (SELECT * FROM before LIMIT most) t
+        LIMIT most) w WHERE w.next_at <= now();
+END $$;
 
 -- Lease up to `most` destinations with something due, `wanted` only if given, with what the operator says of them;
 -- nothing for a worker that was given up. What is leased to this worker already and not among those it knows to hold
@@ -160,11 +174,11 @@ BEGIN
 END $$;
 
 -- Say what became of claimed rows. Outcomes: 0 done, 1 again after delays[i] seconds, 2 lost on the way, 3 not tried after
--- all. Reports go to the senders of their messages, in this transaction. What is not this worker's any more is left alone,
+-- all. Reports go to the senders of their messages, in this transaction, up to twenty a message. What is not this worker's any more is left alone,
 -- and its sender is told nothing. Returns the rows settled, and the mailboxes to ring for.
 CREATE OR REPLACE FUNCTION chatmail.settle(
     me bigint, rows bigint[], outcomes smallint[], delays double precision[], codes integer[], texts text[],
-    report_messages bigint[], reports bytea[], report_headers integer[]
+    report_messages bigint[], reports bytea[], report_headers integer[], default_quota bigint DEFAULT NULL
 ) RETURNS TABLE (row_id bigint, mailbox_id bigint, modseq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 #variable_conflict use_column
@@ -190,11 +204,13 @@ BEGIN
         FROM unnest(rows, outcomes, delays, codes, texts) q(i, outcome, delay, code, said)
         WHERE o.id = q.i AND o.id = ANY (settled) AND q.outcome <> 0;
     RETURN QUERY SELECT s, NULL::bigint, NULL::bigint FROM unnest(settled) s;
-    FOR told IN SELECT m.sender_mailbox, q.report, q.header FROM unnest(report_messages, reports, report_headers)
+    FOR told IN SELECT m.id, m.sender_mailbox, q.report, q.header FROM unnest(report_messages, reports, report_headers)
             q(i, report, header) JOIN outbox_message m ON m.id = q.i
-            WHERE m.id = ANY (messages) AND m.sender_mailbox IS NOT NULL ORDER BY m.sender_mailbox, m.id LOOP
+            WHERE m.id = ANY (messages) AND m.sender_mailbox IS NOT NULL AND m.reports < 20
+            ORDER BY m.sender_mailbox, m.id LOOP
+        UPDATE outbox_message m SET reports = m.reports + 1 WHERE m.id = told.id;
         row_id := NULL; mailbox_id := told.sender_mailbox;
-        modseq := put_report(told.sender_mailbox, told.report, told.header);
+        modseq := put_report(told.sender_mailbox, told.report, told.header, default_quota);
         IF modseq IS NOT NULL THEN
             RETURN NEXT;
         END IF;

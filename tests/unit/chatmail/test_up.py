@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,11 @@ DEFAULTS = [
 
 
 @pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("os.environ", {})
+    mask = os.umask(0o022)  # `up` takes files for itself alone; the tests after these do not
+    yield
+    os.umask(mask)
 
 
 @pytest.mark.parametrize(("flags", "domain", "addresses"), DEFAULTS)

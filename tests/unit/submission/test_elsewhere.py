@@ -20,7 +20,7 @@ ANN = parse("ann@here.test")
 
 
 async def user(world: World) -> User:
-    found = User(Desk(world, world, world, world, Intake(world), world, world, DOMAINS), Ticket("source"))
+    found = User(Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS), Ticket("source"))
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
     return found
 
@@ -126,3 +126,28 @@ async def test_recipients_of_the_last_message_are_forgotten() -> None:
     await found.message(envelope, message)
     message.close()
     assert outgoing(world.stored[0]).recipients == (Address("y", "there.test"),)
+
+
+class Slow:
+    """A pace that lets nothing go, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    async def may_send(self, account_id: int, times: int = 1) -> bool:
+        self.asked.append(times)
+        return False
+
+
+async def test_too_many_recipients_elsewhere_wait_and_the_others_do_not() -> None:
+    world, slow = World(), Slow()
+    found = User(Desk(world, world, world, world, slow, Intake(world), world, world, DOMAINS), Ticket("source"))
+    assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
+    envelope = Envelope(ANN)
+    found.sender(envelope)
+    addresses = [parse("x@there.test"), parse("bob@here.test"), parse("y@else.test")]
+    answers = await found.recipients(envelope, addresses)
+    assert answers == [reply.TOO_FAST, reply.RECIPIENT_OK, reply.TOO_FAST]
+    assert slow.asked == [2]
+    await found.recipients(envelope, [parse("cat@here.test")])
+    assert slow.asked == [2]  # who writes to nobody elsewhere is not asked about

@@ -23,7 +23,7 @@ ANN, BOB, CAT = parse("ann@here.test"), parse("bob@here.test"), parse("cat@here.
 
 
 async def user(world: World) -> User:
-    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
+    desk = Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS)
     found = User(desk, Ticket("source"))
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
     return found
@@ -53,7 +53,7 @@ async def send(
 async def test_login_gives_the_place_back() -> None:
     world = World()
     ticket = Ticket("source")
-    found = User(Desk(world, world, world, world, Intake(world), world, world, DOMAINS), ticket)
+    found = User(Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS), ticket)
     assert await found.authenticate("ann@here.test", "wrong") == reply.BAD_CREDENTIALS
     assert not ticket.is_released
     assert await found.authenticate("ann@here.test", PASSWORD) == reply.AUTH_OK
@@ -62,7 +62,7 @@ async def test_login_gives_the_place_back() -> None:
 
 async def test_an_account_has_so_many_connections_and_gets_them_back() -> None:
     world = World()
-    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
+    desk = Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS)
     tickets = [Ticket("source") for _ in range(ACCOUNT_CONNECTIONS + 1)]
     answers = [await User(desk, ticket).authenticate("ann@here.test", PASSWORD) for ticket in tickets]
     assert answers == [reply.AUTH_OK] * ACCOUNT_CONNECTIONS + [reply.TOO_MANY_CONNECTIONS]
@@ -78,7 +78,7 @@ async def test_an_account_has_so_many_connections_and_gets_them_back() -> None:
 
 async def test_who_hangs_up_during_login_takes_no_place() -> None:
     world = World()
-    desk = Desk(world, world, world, world, Intake(world), world, world, DOMAINS)
+    desk = Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS)
     for _ in range(ACCOUNT_CONNECTIONS):
         ticket = Ticket("source")
         ticket.close()
@@ -91,7 +91,7 @@ async def test_what_is_under_way_counts_against_the_account() -> None:
     (await user(World())).sender(envelope)
     other = Envelope(BOB)
     world = World()
-    bob = User(Desk(world, world, world, world, Intake(world), world, world, DOMAINS), Ticket("source"))
+    bob = User(Desk(world, world, world, world, world, Intake(world), world, world, DOMAINS), Ticket("source"))
     await bob.authenticate("bob@here.test", PASSWORD)
     bob.sender(other)
     assert "" != envelope.payer != other.payer != ""

@@ -21,3 +21,11 @@ def test_idleness_earns_no_more_than_the_burst() -> None:
     due = step(rate, 0.0, 5.0)
     assert due == 6.0
     assert step(rate, due, 1_000_000.0) == 1_000_001.0
+
+
+def test_several_at_once_are_as_many_one_after_the_other() -> None:
+    rate = Rate(per_minute=60, burst=5)
+    due = step(rate, 0.0, 100.0, 3)
+    assert due == step(rate, step(rate, step(rate, 0.0, 100.0) or 0, 100.0) or 0, 100.0)
+    assert step(rate, due or 0, 100.0, 3) is None
+    assert step(rate, due or 0, 100.0, 2) is not None
