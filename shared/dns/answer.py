@@ -22,6 +22,10 @@ class LookupFailed(Exception):
     """No answer, or none that can be used; asking again later may help. Its text names no name."""
 
 
+class NoSocket(LookupFailed):
+    """Nobody was asked: this process may open no more sockets."""
+
+
 class Mx(NamedTuple):
     """A mail exchanger (RFC 5321 §5.1)."""
 

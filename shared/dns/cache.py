@@ -4,6 +4,7 @@ The oldest goes first, whatever its use: a stranger who asks for many names make
 """
 
 from collections import OrderedDict
+from typing import Any
 
 from shared.dns.answer import Answer
 
@@ -34,7 +35,7 @@ class Cache:
     def put(self, question: Question, answer: Answer, now: float) -> None:
         """Keep an answer for its time to live, within our bounds."""
         self._drop(question)
-        octets = sum(len(record) if isinstance(record, bytes | str) else 64 for record in answer.records)
+        octets = sum(map(_octets, answer.records))
         longest = LONGEST if answer.records else LONGEST_NEGATIVE
         until = now + min(max(answer.ttl, SHORTEST), longest)
         self._kept[question] = (until, answer, octets)
@@ -46,3 +47,9 @@ class Cache:
         kept = self._kept.pop(question, None)
         if kept:
             self._octets_left += kept[2]
+
+
+def _octets(record: Any) -> int:
+    """Return about what a record costs, its strings counted whole: TLSA data may be as long as a reply."""
+    parts = record if isinstance(record, tuple) else (record,)
+    return 64 + sum(len(part) for part in parts if isinstance(part, bytes | str))

@@ -9,6 +9,7 @@ or of one that the operator named in a network that is not public. From anyone e
 """
 
 import asyncio
+import errno
 import re
 import time
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import dns.exception
 
-from shared.dns.answer import Answer, LookupFailed, Mx
+from shared.dns.answer import Answer, LookupFailed, Mx, NoSocket
 from shared.dns.cache import Cache
 from shared.dns.exchange import Server, exchange
 from shared.dns.message import Query, judge
@@ -105,8 +106,9 @@ class Resolver:
                         return judge(query, await exchange(query, server), is_trusted=server.is_trusted)
                 except TimeoutError:
                     failure = LookupFailed("no answer in time")
-                except OSError:
-                    failure = LookupFailed("no way to the server")
+                except OSError as error:
+                    is_our_limit = error.errno in (errno.EMFILE, errno.ENFILE)
+                    failure = NoSocket("no socket") if is_our_limit else LookupFailed("no way to the server")
                     servers.remove(server)
                 except LookupFailed as error:
                     failure = error

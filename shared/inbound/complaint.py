@@ -12,9 +12,8 @@ from shared.mail.reply import Reply
 from shared.mail.report import Failure
 
 
-def write(sender: Address, failed: Mapping[Address, Reply], header: bytes, hostname: str) -> Incoming:
-    """Return what the outbox is given: one report whatever the number of `failed`, from the first one's domain."""
-    domain = next(iter(failed)).domain
+def write(sender: Address, failed: Mapping[Address, Reply], header: bytes, hostname: str, domain: str) -> Incoming:
+    """Return what the outbox is given: one report whatever the number of `failed`, from `domain`, which is ours."""
     body = report.failure(
         sender_domain=domain,
         hostname=hostname,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.address import Address
+from shared.inbound.guesses import Guesses
 from shared.intake import Intake
 from shared.listen.pace import SourcePace
 from shared.listen.ticket import Ip
@@ -13,7 +14,7 @@ from shared.policy.pace import Rate
 from shared.policy.verdict import Verdict
 from shared.storage.recipients import Recipient
 
-GUESSES = Rate(per_minute=20, burst=20)  # unknown users one source may name
+REPORTS = Rate(per_minute=20, burst=20)  # messages of one source of which a report may be due
 
 
 class Recipients(Protocol):
@@ -55,7 +56,8 @@ class Disk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The rooms a door asks. `domains` are ours; `pace` counts messages of a source, `guesses` its unknown users.
+    """The rooms a door asks. `domains` are ours; `pace` counts messages of a source, `guesses` the unknown users that
+    it and its senders name, and `reports` its messages that some of their recipients do not get.
 
     `plain_for` are addresses that may have verified cleartext, `unsigned_from` domains that need not sign.
     """
@@ -71,4 +73,5 @@ class Desk:
     pace: SourcePace
     plain_for: frozenset[str] = frozenset()
     unsigned_from: frozenset[str] = frozenset()
-    guesses: SourcePace = field(default_factory=lambda: SourcePace(GUESSES))
+    guesses: Guesses = field(default_factory=Guesses)
+    reports: SourcePace = field(default_factory=lambda: SourcePace(REPORTS))

@@ -83,17 +83,19 @@ class Reception:
             return verdict.reply
         return reply.SENDER_OK if self._desk.pace.count(source) else reply.HIGH_LOAD
 
-    def may_guess(self, source: str) -> bool:
-        """Tell whether the source may name another recipient, after so many that do not exist."""
-        return self._desk.guesses.may_go(source)
+    async def judge(
+        self, source: str, sender: Address | None, addresses: Sequence[Address]
+    ) -> dict[Address, int | Reply]:
+        """Return for each address its mailbox, or why it gets no mail; all are looked up in one question.
 
-    def remember(self, source: str, answer: int | Reply) -> None:
-        """Count a recipient that does not exist, or is not ours, against the source."""
-        if answer in (reply.NO_SUCH_USER, reply.RELAYING_DENIED):
-            self._desk.guesses.count(source)
+        Who has named too many in vain is not told of any more, neither of those that exist: see `Guesses`.
+        """
+        refusal = self._desk.guesses.refusal(source, sender)
+        if refusal:
+            return dict.fromkeys(addresses, refusal)
+        return self._desk.guesses.tell(source, sender, await self._looked_up(sender, addresses))
 
-    async def judge(self, sender: Address | None, addresses: Sequence[Address]) -> dict[Address, int | Reply]:
-        """Return for each address its mailbox, or why it gets no mail; all are looked up in one question."""
+    async def _looked_up(self, sender: Address | None, addresses: Sequence[Address]) -> dict[Address, int | Reply]:
         local = [address for address in addresses if address.domain in self._desk.domains]
         try:
             is_refused = bool(local and sender) and not await self._may_pass(sender)
@@ -108,6 +110,9 @@ class Reception:
 
     async def receive(self, letter: Letter, received: Received) -> Reply:
         """Answer the end of a message: judge, tidy, store; 2xx only once it cannot be lost."""
+        # Reports are stored for whoever comes, and bounded by nobody's quota; port 25 answers for each recipient.
+        if letter.failed and not self._desk.reports.count(letter.visitor.source):
+            return reply.HIGH_LOAD
         size, intake = received.size, self._desk.intake
         async with intake.turn(size):
             read = await intake.work(size, self._read, letter, received)
@@ -146,7 +151,7 @@ class Reception:
         if isinstance(author, Reject) and not facts.is_malformed:
             return author.reply
         may_be_plain = gate.may_all_read_plain(letter.mailboxes, self._desk.plain_for)
-        shape = gate.judge_stranger(facts, may_be_plain=may_be_plain)
+        shape = gate.judge_stranger(facts, len(raw), may_be_plain=may_be_plain)
         if isinstance(shape, Reject):
             return shape.reply
         digest = sha256(f"{letter.sender or ''}\0".encode())
@@ -169,7 +174,9 @@ class Reception:
         if not reports.may_be_told(sender, read.facts, self._desk.unsigned_from):
             return reply.ACCEPTED
         header = read.raw[: read.facts.header_size]
-        return await self._desk.intake.store(complaint.write(sender, letter.failed, header, self._desk.hostname))
+        domain = next(iter(letter.mailboxes)).domain  # of those who failed, some may be at domains that are not ours
+        report = complaint.write(sender, letter.failed, header, self._desk.hostname, domain)
+        return await self._desk.intake.store(report)
 
 
 def _incoming(letter: Letter, read: _Read) -> Incoming:

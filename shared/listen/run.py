@@ -7,8 +7,10 @@ zero: restarting is the work of whoever started the service. So does work in the
 """
 
 import asyncio
+import contextlib
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -41,9 +43,18 @@ def run(service_main: ServiceMain, workers: int = 1) -> None:
     that never comes. Ends the program: with a line on standard error and status 1 when the operating system refuses
     something (a port taken), with status 1 after any other error.
     """
+    allow_files()
     if workers > 1:
         raise SystemExit(_run_workers(service_main, workers))
     _run_here(service_main, None)
+
+
+def allow_files() -> None:
+    """Take as many descriptors as the system lets this process have: every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # some systems say "unlimited" and mean less
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(listener: Listener, stopping: asyncio.Event, *background: Awaitable[None]) -> None:

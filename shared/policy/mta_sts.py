@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-MAX_POLICY = 64 * 1024  # octets (§3.3 leaves the bound to us, and names this one)
+MAX_POLICY = 8 * 1024  # octets: a policy may be kept for a year (§3.3 leaves the bound to us; a hundred hosts fit)
 MAX_RECORDS = 100
 LONGEST = 31_557_600  # seconds, a year (§3.2)
 OUR_AGE = 604_800  # seconds, a week: long enough to matter, short enough to repent

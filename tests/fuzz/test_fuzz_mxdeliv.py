@@ -16,6 +16,7 @@ from register.mxdeliv import PATH, Mxdeliv
 from register.server import HttpServer, Large
 from starlette.types import Message
 
+from shared.inbound.guesses import Guesses
 from shared.listen.pace import SourcePace, a_second
 from shared.listen.ticket import Ticket
 from tests.smtp_fakes import World, encrypted, reception
@@ -44,7 +45,7 @@ CHUNKS = st.integers(1, 400)
 
 def door(world: World) -> Mxdeliv:
     free = SourcePace(a_second(1_000_000))
-    return Mxdeliv(reception(world, guesses=free, pace=free), 2000)
+    return Mxdeliv(reception(world, guesses=Guesses(a_second(1_000_000), a_second(1_000_000)), pace=free), 2000)
 
 
 async def deliver(world: World, headers: list[tuple[bytes, bytes]], body: bytes, size: int) -> int:

@@ -9,15 +9,15 @@ from shared.storage.outbox import Outbox
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """`queue_worker.transport.values.PolicyStore` over Postgres; while it is away nothing is known and nothing kept."""
+    """`queue_worker.transport.values.PolicyStore` over Postgres.
+
+    While that is away nothing is kept, and who asks gets Unavailable: a policy we may have must not be forgotten.
+    """
 
     outbox: Outbox
 
     async def get(self, domain: str) -> StoredPolicy | None:
-        try:
-            row = await self.outbox.policy(domain)
-        except Unavailable:
-            return None
+        row = await self.outbox.policy(domain)
         return StoredPolicy(*row) if row else None
 
     async def put(self, domain: str, policy: StoredPolicy) -> None:

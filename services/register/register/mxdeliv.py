@@ -76,14 +76,15 @@ class Mxdeliv:
         early = self._refuse(source, envelope)
         if early:
             return early
-        judged = await self._reception.judge(envelope.sender, envelope.recipients)
-        for answer in judged.values():
-            self._reception.remember(source, answer)
+        judged = await self._reception.judge(source, envelope.sender, envelope.recipients)
         failed = {address: answer for address, answer in judged.items() if isinstance(answer, Reply)}
         mailboxes = {address: answer for address, answer in judged.items() if isinstance(answer, int)}
+        # What may pass comes first: who has named too many in vain is told of none of them.
         for answer in failed.values():
-            if not answer.is_permanent or not mailboxes:
+            if not answer.is_permanent:
                 return answer
+        if not mailboxes:
+            return next(iter(failed.values()))
         letter = Letter(Visitor(source, scope["state"]["peer"]), envelope.sender, mailboxes, failed, is_framed=False)
         return await self._take(letter, receive)
 
@@ -94,8 +95,6 @@ class Mxdeliv:
             return away
         if envelope.length > self._max_size:
             return reply.TOO_LARGE
-        if not self._reception.may_guess(source):
-            return reply.TOO_MANY_ERRORS
         begun = self._reception.begin(source, envelope.sender)
         if begun.code >= 300:
             return begun

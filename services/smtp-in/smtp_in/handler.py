@@ -34,8 +34,8 @@ class Stranger:
         return self._reception.begin(self._ticket.source, envelope.mail_from)
 
     async def recipients(self, envelope: Envelope, addresses: Sequence[Address]) -> Sequence[Reply]:
-        """Judge each, as long as the source has not been refused too often."""
-        judged = await self._reception.judge(envelope.mail_from, addresses)
+        """Judge each, as long as the sender has not named too many in vain."""
+        judged = await self._reception.judge(self._ticket.source, envelope.mail_from, addresses)
         return [self._answer(address, judged[address]) for address in addresses]
 
     async def message(self, envelope: Envelope, received: Received) -> Reply:
@@ -45,9 +45,6 @@ class Stranger:
         return await self._reception.receive(Letter(visitor, envelope.mail_from, mailboxes), received)
 
     def _answer(self, address: Address, judged: int | Reply) -> Reply:
-        if not self._reception.may_guess(self._ticket.source):
-            return reply.TOO_MANY_ERRORS
-        self._reception.remember(self._ticket.source, judged)
         if isinstance(judged, Reply):
             return judged
         self._mailboxes[address] = judged

@@ -16,7 +16,7 @@ from register.server import HttpServer, Large, doors
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.address import parse
-from shared.inbound.desk import GUESSES
+from shared.inbound.guesses import OF_SENDER, OF_SOURCE, Guesses
 from shared.listen.certificate import Certificate
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
@@ -212,15 +212,37 @@ async def test_nobody_unverified_is_told() -> None:
     assert world.stored == []
 
 
-async def test_guesses_are_counted_by_source() -> None:
+async def test_guesses_are_counted_by_sender() -> None:
     world, clock = World(), Clock()
-    web = app(world, guesses=SourcePace(GUESSES, clock))
-    for _ in range(20):
+    web = app(world, guesses=Guesses(clock=clock))
+    for _ in range(OF_SENDER.burst):
         assert (await ask(web, to=[NOBODY])).status_code == 400
     answer = await ask(web, to=[ANN])
-    assert (answer.status_code, answer.text[:9]) == (503, "421 4.7.0")
+    assert (answer.status_code, answer.text[:9]) == (503, "450 4.7.1")
+    assert (await ask(web, sender="yan@there.test", to=[ANN], content=encrypted("yan@there.test"))).status_code == 200
     clock.now += 3
     assert (await ask(web, to=[ANN])).status_code == 200
+
+
+@pytest.mark.parametrize("known", [(), (ANN,)], ids=["all unknown", "one known"])
+async def test_who_names_more_unknown_ones_than_guesses_are_left_is_told_nothing(known: tuple[str, ...]) -> None:
+    world, clock = World(), Clock()
+    web = app(world, guesses=Guesses(clock=clock))
+    names = [f"nobody{number}@here.test" for number in range(OF_SENDER.burst + 1)]
+    answer = await ask(web, to=[*names, *known])
+    assert (answer.status_code, answer.text[:9], world.stored) == (503, "450 4.7.1", [])
+    looked_up = list(world.looked_up)
+    answers = [await ask(web, to=to) for to in ([ANN], [NOBODY])]  # and this told it as little
+    assert {(answer.status_code, answer.text[:9]) for answer in answers} == {(503, "450 4.7.1")}
+    assert world.looked_up == looked_up
+
+
+async def test_a_server_that_invents_senders_has_an_end() -> None:
+    web = app(World(), guesses=Guesses(clock=Clock()))
+    for number in range(OF_SOURCE.burst // OF_SENDER.burst):
+        names = [f"nobody{name}@here.test" for name in range(OF_SENDER.burst)]
+        assert (await ask(web, sender=f"zoe{number}@there.test", to=names)).status_code == 400
+    assert (await ask(web, to=[ANN])).status_code == 503
 
 
 async def test_a_source_has_so_many_messages_a_second() -> None:
@@ -284,7 +306,7 @@ async def test_the_budget_is_given_back_and_may_be_spent() -> None:
 async def test_the_relay_grid(sender: str) -> None:
     """R over HTTP: what a header can carry of the seven senders and thirty-one recipients."""
     world = World()
-    door = Mxdeliv(reception(world, guesses=SourcePace(a_second(1000))), MAX_SIZE)
+    door = Mxdeliv(reception(world, guesses=Guesses(a_second(1000), a_second(1000))), MAX_SIZE)
     for recipient in RECIPIENTS:
         answers: list[Message] = []
 

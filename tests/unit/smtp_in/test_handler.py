@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from ipaddress import ip_address
 
+import pytest
 from smtp_in.handler import Stranger
 
 from shared.address import Address, parse
-from shared.inbound.desk import GUESSES
-from shared.listen.pace import SourcePace
+from shared.inbound.guesses import OF_SENDER, OF_SOURCE, Guesses
 from shared.listen.ticket import Ticket
 from shared.mail import reply
 from shared.mail.reply import Reply
@@ -27,25 +27,56 @@ class Clock:
         return self.now
 
 
-async def ask(stranger: Stranger, addresses: Sequence[Address]) -> Sequence[Reply]:
-    envelope = Envelope(ZOE)
+async def ask(stranger: Stranger, addresses: Sequence[Address], sender: Address | None = ZOE) -> Sequence[Reply]:
+    envelope = Envelope(sender)
     assert stranger.sender(envelope) == reply.SENDER_OK
     return await stranger.recipients(envelope, addresses)
 
 
-async def test_rejects_are_counted_by_source_over_connections() -> None:
+async def test_guesses_are_counted_by_sender_over_connections() -> None:
     clock = Clock()
-    shared = reception(World(), guesses=SourcePace(GUESSES, clock))
+    shared = reception(World(), guesses=Guesses(clock=clock))
     assert await ask(Stranger(shared, Ticket("one")), NOBODY[:20]) == [reply.NO_SUCH_USER] * 20
-    assert await ask(Stranger(shared, Ticket("one")), NOBODY[:1]) == [reply.TOO_MANY_ERRORS]
+    assert await ask(Stranger(shared, Ticket("one")), NOBODY[:1]) == [reply.TOO_MANY_UNKNOWN]
     assert await ask(Stranger(shared, Ticket("other")), NOBODY[:1]) == [reply.NO_SUCH_USER]
     clock.now += 3.0
     answers = await ask(Stranger(shared, Ticket("one")), NOBODY[:2])
-    assert answers == [reply.NO_SUCH_USER, reply.TOO_MANY_ERRORS]
+    assert answers == [reply.NO_SUCH_USER, reply.TOO_MANY_UNKNOWN]
+
+
+@pytest.mark.parametrize("guesser", [ZOE, None], ids=["a user", "the null sender"])
+async def test_one_sender_who_guesses_does_not_shut_out_the_others_of_its_server(guesser: Address | None) -> None:
+    shared = reception(World(), guesses=Guesses(clock=Clock()))
+    for _ in range(5):
+        await ask(Stranger(shared, Ticket("one")), NOBODY, guesser)
+    answers = await ask(Stranger(shared, Ticket("one")), [ANN, NOBODY[0]], parse("yan@there.test"))
+    assert answers == [reply.RECIPIENT_OK, reply.NO_SUCH_USER]
+
+
+async def test_beyond_the_limit_known_and_unknown_look_alike() -> None:
+    world = World()
+    stranger = Stranger(reception(world, guesses=Guesses(clock=Clock())), Ticket("one"))
+    answers = await ask(stranger, [*NOBODY[:20], ANN, NOBODY[20]])
+    assert answers[20:] == [reply.TOO_MANY_UNKNOWN] * 2
+    looked_up = list(world.looked_up)
+    assert await ask(stranger, [ANN, NOBODY[0], parse("v@x.test")]) == [reply.TOO_MANY_UNKNOWN] * 3
+    assert world.looked_up == looked_up
+
+
+async def test_a_server_that_invents_senders_has_an_end() -> None:
+    clock = Clock()
+    shared = reception(World(), guesses=Guesses(clock=clock))
+    for number in range(OF_SOURCE.burst // OF_SENDER.burst):
+        sender = parse(f"zoe{number}@there.test")
+        assert await ask(Stranger(shared, Ticket("one")), NOBODY[:20], sender) == [reply.NO_SUCH_USER] * 20
+    assert await ask(Stranger(shared, Ticket("one")), [ANN, NOBODY[0]]) == [reply.TOO_MANY_ERRORS] * 2
+    assert await ask(Stranger(shared, Ticket("other")), [ANN]) == [reply.RECIPIENT_OK]
+    clock.now += 0.1
+    assert await ask(Stranger(shared, Ticket("one")), [ANN]) == [reply.RECIPIENT_OK]
 
 
 async def test_a_full_mailbox_is_no_guess() -> None:
-    stranger = Stranger(reception(World(), guesses=SourcePace(GUESSES, Clock())), Ticket("one"))
+    stranger = Stranger(reception(World(), guesses=Guesses(clock=Clock())), Ticket("one"))
     for _ in range(30):
         assert await ask(stranger, [parse("full@here.test")]) == [reply.MAILBOX_FULL]
     assert await ask(stranger, [ANN]) == [reply.RECIPIENT_OK]

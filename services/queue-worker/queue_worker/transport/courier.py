@@ -14,9 +14,11 @@ from queue_worker.transport.connections import Connections, Kept
 from queue_worker.transport.hosts import Found, Host
 from queue_worker.transport.mxdeliv import Door
 from queue_worker.transport.security import Demand
-from queue_worker.transport.values import Letter, Outcome, Result, Route, Stopped, try_later
+from queue_worker.transport.values import Letter, NoSockets, Outcome, Result, Route, Stopped, try_later
 from queue_worker.transport.world import World
 from shared import log
+from shared.dns.answer import NoSocket
+from shared.mail.trouble import Unavailable
 from shared.policy.mta_sts import Policy
 
 MAX_SESSIONS = 2  # of one attempt: a destination that drops two is left in peace
@@ -51,6 +53,11 @@ class Courier:
                 return [flaw] * len(letter.recipients)
             async with self._lanes:
                 return await self._send(letter)
+        except Unavailable:  # whether the domain has a policy we must keep to cannot be told
+            return [OUR_TROUBLE] * len(letter.recipients)
+        except (NoSockets, NoSocket):
+            self._world.ran_out_of_sockets()
+            return [OUR_TROUBLE] * len(letter.recipients)
         except Exception as error:
             log.failure("transport", error)
             return [OUR_TROUBLE] * len(letter.recipients)

@@ -15,7 +15,7 @@ from queue_worker.transport.places import IpAddress
 from queue_worker.transport.values import Result, Route, Stopped, refused, try_later
 from queue_worker.transport.world import World
 from shared.address import literal_ip
-from shared.dns.answer import Answer, LookupFailed, Mx
+from shared.dns.answer import Answer, LookupFailed, Mx, NoSocket
 
 MAX_HOSTS = 5
 MAX_ADDRESSES = 4  # of one host, half of each family if it has both
@@ -57,6 +57,8 @@ async def of(domain: str, route: Route | None, world: World) -> Sequence[Host] |
     try:
         name = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
         answer = await world.resolver.lookup(name, "MX")
+    except NoSocket:
+        raise
     except LookupFailed:
         return DNS_FAILED
     except UnicodeError:
@@ -113,6 +115,8 @@ async def _addresses(name: str, world: World) -> list[Answer]:
     for kind in ("AAAA", "A"):
         try:
             answers.append(await world.resolver.lookup(name, kind))
+        except NoSocket:
+            raise
         except LookupFailed:
             has_failed = True
     if has_failed and not any(answer.records for answer in answers):

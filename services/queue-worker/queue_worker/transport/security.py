@@ -15,7 +15,7 @@ from queue_worker.transport.hosts import Found, Host
 from queue_worker.transport.tlsa import usable
 from queue_worker.transport.values import PolicyType, Route, Stopped, try_later
 from queue_worker.transport.world import World
-from shared.dns.answer import LookupFailed, Tlsa
+from shared.dns.answer import LookupFailed, NoSocket, Tlsa
 from shared.policy.mta_sts import Policy
 
 SMTP_PORT = 25  # TLSA records are those of port 25, even where a test or a closed network has moved it
@@ -84,6 +84,8 @@ async def _dane(domain: str, host: Host, found: Found, world: World) -> Demand |
     for name in dict.fromkeys((found.canonical, host.name)):
         try:
             answer = await world.resolver.tlsa(name, SMTP_PORT)
+        except NoSocket:
+            raise
         except LookupFailed:  # somebody may be hiding the records: never fall back (RFC 7672 §2.1)
             world.count_tls(domain, "tlsa", "tlsa-invalid")
             raise Stopped(TLSA_FAILED) from None

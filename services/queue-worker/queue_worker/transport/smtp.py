@@ -8,7 +8,7 @@ for each recipient, or ambiguous (the final dot has left and no answer came: no 
 
 import ssl
 
-from queue_worker.transport import security, tlsa, wire
+from queue_worker.transport import portions, security, tlsa, wire
 from queue_worker.transport.channel import Channel, Lost, TooSlow
 from queue_worker.transport.replies import Garbage, Reader, Reply, extensions
 from queue_worker.transport.security import Demand
@@ -104,6 +104,9 @@ class Session:
         unfit = self._unfit(letter)
         if unfit:
             return [unfit.at(self.host)] * len(letter.recipients)
+        return await portions.send(letter, self._transact)
+
+    async def _transact(self, letter: Letter) -> list[Result]:
         try:
             return await self._send(letter)
         except BaseException:

@@ -3,7 +3,7 @@
 Strategy: a policy that was seen once binds until it expires, whatever happens to the DNS or the policy host
 meanwhile, for that is what an attacker would make happen. A fetch that failed is not repeated for five minutes. The
 policy host is as much a stranger as any: certificate verified, no redirects, 64 KB, a minute, never in a private
-network.
+network. What is larger than `shared.policy.mta_sts` has room for is no valid policy, and is not kept.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from queue_worker.transport.hosts import Host
 from queue_worker.transport.values import Stopped, StoredPolicy, TlsResult
 from queue_worker.transport.web import NoAnswer, open_site
 from queue_worker.transport.world import World
-from shared.dns.answer import LookupFailed
+from shared.dns.answer import LookupFailed, NoSocket
 from shared.policy.mta_sts import Policy, read_policy, read_record
 
 MAX_OCTETS = 64 * 1024
@@ -53,6 +53,8 @@ async def policy_of(domain: str, world: World) -> Policy | None:
 async def _published_id(domain: str, world: World) -> str | None:
     try:
         return read_record(await world.resolver.txt(f"_mta-sts.{domain}"))
+    except NoSocket:
+        raise
     except LookupFailed:
         return None
 

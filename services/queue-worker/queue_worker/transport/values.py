@@ -94,7 +94,8 @@ class StoredPolicy:
 class PolicyStore(Protocol):
     """Keeps MTA-STS policies for all workers and over restarts."""
 
-    async def get(self, domain: str) -> StoredPolicy | None: ...
+    async def get(self, domain: str) -> StoredPolicy | None:
+        """Return what is kept; raise `shared.mail.trouble.Unavailable` where that cannot be told."""
 
     async def put(self, domain: str, policy: StoredPolicy) -> None: ...
 
@@ -126,6 +127,10 @@ class Stopped(Exception):
     def __init__(self, result: Result) -> None:
         super().__init__(result.enhanced)
         self.result = result
+
+
+class NoSockets(Exception):
+    """No more sockets may be opened here (EMFILE, ENFILE): nothing is known of any destination."""
 
 
 def try_later(enhanced: str, text: str, *, is_of_destination: bool = True, code: int = 451) -> Result:

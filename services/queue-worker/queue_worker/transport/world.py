@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from queue_worker.transport.values import PolicyStore, Terms, TlsCounter
+from shared import log
 from shared.dns.resolver import Resolver
 
 MAX_HOSTS = 10_000
 PROBE_EVERY = 3600.0  # seconds
+SAY_EVERY = 60.0  # seconds
 AFTER_SMTP = 1800.0  # seconds without a probe after SMTP has worked: nothing is to be gained by asking
 
 
@@ -73,3 +75,10 @@ class World:
     verifying: ssl.SSLContext = field(default_factory=verifying_context)
     encrypting: ssl.SSLContext = field(default_factory=encrypting_context)
     sts_quiet: OrderedDict[str, float] = field(default_factory=OrderedDict)
+    _said_at: float = float("-inf")
+
+    def ran_out_of_sockets(self) -> None:
+        """Say once in a while that the system lets us open no more: the operator can raise the limit (`nofile`)."""
+        if abs(self.now() - self._said_at) >= SAY_EVERY:
+            self._said_at = self.now()
+            log.event("out-of-sockets")

@@ -1,11 +1,14 @@
 """One destination over several letters and several hosts."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from queue_worker.transport.values import Outcome, Route
+from queue_worker.transport import dial, places
+from queue_worker.transport.channel import Channel
+from queue_worker.transport.values import Outcome, Route, Terms
 
 from tests.remote import DROP, HANG, RESET, Action, Remote
 from tests.unit.queue_worker.transport.rig import Rig, letter
@@ -211,6 +214,41 @@ async def test_the_source_is_ours_to_choose(rig: Rig, source: str) -> None:
     rig.change(sources=(source, "::1"))
     await rig.send()
     assert rig.remote.letters[0].peer == ("127.0.0.77" if source == "127.0.0.77" else "127.0.0.1")
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE], ids=errno.errorcode.get)
+@pytest.mark.parametrize("who", ["queue_worker.transport.dial._open", "shared.dns.resolver.exchange"])
+async def test_a_process_without_sockets_blames_nobody(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, who: str, code: int
+) -> None:
+    async def nothing_left(*_: object) -> None:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(who, nothing_left)
+    with caplog.at_level("INFO"):
+        results = [(await rig.send())[0] for _ in range(3)]
+        rig.now += 61
+        results += await rig.send()
+    assert {(r.outcome, r.code, r.enhanced, r.is_of_destination) for r in results} == {(LATER, 451, "4.3.0", False)}
+    assert [record.message for record in caplog.records] == ["out-of-sockets"] * 2  # once a minute
+    assert rig.world.hosts.has_door("mx.a.test", rig.now) is None
+    assert not rig.counted
+    monkeypatch.undo()
+    assert (await rig.send())[0].outcome is DELIVERED
+
+
+async def test_an_address_that_answers_is_enough(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.no_https()
+    rig.dns.set("mx.a.test", "A", ["127.0.0.2", "127.0.0.3"])
+    really = dial._open
+
+    async def sometimes(address: places.IpAddress, port: int, terms: Terms) -> Channel:
+        if str(address) == "127.0.0.3":
+            raise OSError(errno.EMFILE, "no")
+        return await really(address, port, terms)
+
+    monkeypatch.setattr(dial, "_open", sometimes)
+    assert (await rig.send())[0].outcome is DELIVERED
 
 
 async def _until(is_so: Callable[[], bool]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from queue_worker.transport import sts
 from queue_worker.transport.values import Outcome, StoredPolicy
 
+from shared.mail.trouble import Unavailable
 from tests.certificates import Authority, Leaf, self_signed
 from tests.remote import DROP, Remote
 from tests.unit.queue_worker.transport.rig import Rig, letter
@@ -220,6 +221,7 @@ NO_POLICY: list[tuple[int, str, bytes, str]] = [
     (200, "text/html", policy(), FAILED),
     (200, "text/plain", policy() + b" " * 70_000, FAILED),
     (200, "text/plain", b"hello", "sts-policy-invalid"),
+    (200, "text/plain", policy() + b"x: " + b"y" * 8192, "sts-policy-invalid"),
 ]
 
 
@@ -243,6 +245,22 @@ async def test_sts_host_must_prove_itself(rig: Rig) -> None:
     await rig.send()
     assert rig.counted["a.test", "sts", "sts-webpki-invalid"] == 1
     assert rig.policies.kept == {}
+
+
+async def test_sts_that_cannot_be_asked_for_is_not_forgotten(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While Postgres is away nobody knows whether the domain has made a promise: that is our trouble, not its."""
+
+    async def away(_domain: str) -> None:
+        raise Unavailable
+
+    rig.no_https()
+    monkeypatch.setattr(rig.policies, "get", away)
+    [result] = await rig.send()
+    assert (result.outcome, result.code, result.enhanced, result.is_of_destination) == (LATER, 451, "4.3.0", False)
+    assert rig.remote.connections == 0
+    assert caplog.records == []  # a failure of the store is no error of the transport, at every letter anew
 
 
 async def test_sts_host_in_a_private_network_is_not_asked(rig: Rig) -> None:

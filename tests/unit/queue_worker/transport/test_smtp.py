@@ -121,6 +121,20 @@ async def test_words_in_the_clear_after_starttls_end_it(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("offers", [OFFERS, ()], ids=["pipelining", "one by one"])
+@pytest.mark.parametrize(("step", "code"), [("RCPT sue@a.test", 421), ("DATA", 421), ("RCPT sue@a.test", 451)])
+async def test_who_was_refused_before_the_server_hung_up_stays_refused(
+    rig: Rig, offers: tuple[str, ...], step: str, code: int
+) -> None:
+    """Many servers hang up after twenty refusals: named again at each try, the dead would keep mail from the living."""
+    rig.no_https()
+    rig.remote.offers = offers
+    rig.remote.at("RCPT eve@a.test", "550 5.1.1 nobody")
+    rig.remote.at(step, "421 4.7.0 too many errors" if code == 421 else DROP)
+    results = await rig.send("bob@a.test", "eve@a.test", "sue@a.test")
+    assert [(result.outcome, result.code) for result in results] == [(LATER, code), (REFUSED, 550), (LATER, code)]
+
+
+@pytest.mark.parametrize("offers", [OFFERS, ()], ids=["pipelining", "one by one"])
 async def test_each_recipient_has_a_fate_of_its_own(rig: Rig, offers: tuple[str, ...]) -> None:
     rig.no_https()
     rig.remote.offers = offers

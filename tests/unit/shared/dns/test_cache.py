@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.dns.answer import Answer
+from shared.dns.answer import Answer, Tlsa
 from shared.dns.cache import LONGEST, LONGEST_NEGATIVE, SHORTEST, Cache
 
 
@@ -44,3 +44,10 @@ def test_long_answers_have_a_bound_of_their_own() -> None:
     cache.put(("d", "TXT"), answer(b"x" * 2000), now=0.0)
     cache.put(("e", "TXT"), answer(b"x" * 900), now=0.0)
     assert [name for name in "bcde" if cache.get((name, "TXT"), now=1.0)] == ["e"]
+
+
+def test_what_records_hold_is_counted_whatever_their_kind() -> None:
+    cache = Cache(octets=10_000)
+    for name in "abc":
+        cache.put((name, "TLSA"), answer(Tlsa(3, 1, 0, b"x" * 4000)), now=0.0)
+    assert [name for name in "abc" if cache.get((name, "TLSA"), now=1.0)] == ["b", "c"]

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from shared.address import Address, parse
+from shared.inbound.desk import REPORTS
 from shared.inbound.reception import Letter, Reception, Visitor
 from shared.intake import LARGE
 from shared.listen.pace import SourcePace, a_second
@@ -170,7 +171,7 @@ async def test_an_author_whose_domain_is_refused(sender: Address | None) -> None
 
 async def test_rules_that_cannot_be_asked() -> None:
     assert await receive(reception(World(trouble="rules")), from_zoe()) == reply.TROUBLE
-    answers = await reception(World(trouble="rules")).judge(ZOE, [ANN])
+    answers = await reception(World(trouble="rules")).judge("source", ZOE, [ANN])
     assert answers == {ANN: reply.TROUBLE}
 
 
@@ -244,19 +245,19 @@ def test_nobody_is_let_in_while_the_database_is_away() -> None:
 
 async def test_recipients() -> None:
     full, foreign = parse("full@here.test"), parse("v@x.test")
-    assert await reception(World()).judge(ZOE, [foreign, NOBODY, ANN, full]) == {
+    assert await reception(World()).judge("source", ZOE, [foreign, NOBODY, ANN, full]) == {
         foreign: reply.RELAYING_DENIED,
         NOBODY: reply.NO_SUCH_USER,
         ANN: 1,
         full: reply.MAILBOX_FULL,
     }
     refusing = reception(World(refused=frozenset({"there.test"})))
-    assert await refusing.judge(ZOE, [foreign, NOBODY, ANN]) == {
+    assert await refusing.judge("source", ZOE, [foreign, NOBODY, ANN]) == {
         foreign: reply.RELAYING_DENIED,
         NOBODY: reply.REFUSED_DOMAIN,
         ANN: reply.REFUSED_DOMAIN,
     }
-    assert await refusing.judge(None, [ANN]) == {ANN: 1}
+    assert await refusing.judge("source", None, [ANN]) == {ANN: 1}
 
 
 # Reports of ours ----------------------------------------------------------------------------------------------------
@@ -295,6 +296,27 @@ async def test_who_is_told_nothing(octets: bytes, sender: Address | None, unsign
     at = reception(world, unsigned_from=unsigned_from)
     assert await receive(at, octets, sender=sender, failed=FAILED) == reply.ACCEPTED
     assert [incoming.outgoing for incoming in world.stored] == [None]
+
+
+async def test_a_report_comes_from_a_domain_of_ours_whoever_failed() -> None:
+    world = World()
+    failed = {parse("victim@x.test"): reply.RELAYING_DENIED}
+    assert await receive(reception(world), from_zoe(), failed=failed) == reply.ACCEPTED
+    told = world.stored[1]
+    assert told.outgoing
+    assert told.outgoing.domain == "here.test"
+    assert str(read(told.body).author) == "mailer-daemon@here.test"
+
+
+async def test_a_source_makes_so_many_reports_a_minute_and_then_port_25_has_to_tell() -> None:
+    world = World()
+    at = reception(world)
+    for _ in range(REPORTS.burst):
+        assert await receive(at, from_zoe(), failed=FAILED) == reply.ACCEPTED
+    stored = len(world.stored)
+    assert await receive(at, from_zoe(), failed=FAILED) == reply.HIGH_LOAD
+    assert len(world.stored) == stored
+    assert await receive(at, from_zoe()) == reply.ACCEPTED
 
 
 async def test_nobody_is_told_of_what_was_not_delivered() -> None:

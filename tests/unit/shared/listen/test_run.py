@@ -168,3 +168,12 @@ def test_the_listener_drains_under_uvloop(tmp_path: Path, pair: tuple[str, str])
             assert client.recv(10) == b" bye"
             assert client.recv(10) == b""
         assert process.wait() == 0
+
+
+def test_a_service_may_open_as_many_files_as_the_system_allows() -> None:
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300)); from shared.listen import run;"
+        "run.allow_files(); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "(300, 300)\n"

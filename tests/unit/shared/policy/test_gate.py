@@ -6,7 +6,7 @@ from shared.address import Address, parse
 from shared.mail import reply
 from shared.mail.message import Facts
 from shared.mail.reply import Reply
-from shared.policy.gate import MAX_HOPS, judge, judge_stranger, may_all_read_plain
+from shared.policy.gate import MAX_HOPS, MAX_REPORT, judge, judge_stranger, may_all_read_plain
 from shared.policy.verdict import Accept, Reject
 
 
@@ -53,9 +53,26 @@ INBOUND: list[tuple[dict[str, bool | int], bool, bool]] = [
 @pytest.mark.parametrize(("changes", "may_be_plain", "is_accepted"), INBOUND, ids=str)
 def test_strangers(changes: dict[str, bool | int], may_be_plain: bool, is_accepted: bool) -> None:
     expected = Accept() if is_accepted else Reject(reply.NOT_ENCRYPTED)
-    assert judge_stranger(facts(**changes), may_be_plain=may_be_plain) == expected
+    assert judge_stranger(facts(**changes), 1000, may_be_plain=may_be_plain) == expected
     for shape, refusal in (({"is_malformed": True}, reply.MALFORMED), ({"hops": MAX_HOPS + 1}, reply.LOOP)):
-        assert judge_stranger(facts(**changes, **shape), may_be_plain=may_be_plain) == Reject(refusal)
+        assert judge_stranger(facts(**changes, **shape), 1000, may_be_plain=may_be_plain) == Reject(refusal)
+
+
+@pytest.mark.parametrize(
+    ("changes", "size", "may_be_plain", "expected"),
+    [
+        ({"is_report": True}, MAX_REPORT, False, Accept()),
+        ({"is_report": True}, MAX_REPORT + 1, False, Reject(reply.TOO_LARGE)),
+        ({"is_report": True, "is_malformed": True}, MAX_REPORT + 1, False, Reject(reply.MALFORMED)),
+        ({"is_report": True, "is_encrypted": True}, MAX_REPORT + 1, False, Accept()),
+        ({"is_report": True}, MAX_REPORT + 1, True, Accept()),
+        ({"is_encrypted": True}, MAX_REPORT + 1, False, Accept()),
+    ],
+)
+def test_how_long_a_report_may_be(
+    changes: dict[str, bool | int], size: int, may_be_plain: bool, expected: Accept | Reject
+) -> None:
+    assert judge_stranger(facts(**changes), size, may_be_plain=may_be_plain) == expected
 
 
 @pytest.mark.parametrize("changes", [{"is_old_encrypted": True}, {"is_report": True}])

@@ -53,7 +53,7 @@ def test_records(records: list[bytes], identity: str | None) -> None:
         (GOOD.rstrip(), Policy("enforce", frozenset({"mx.a.test"}), 86400)),
         (GOOD + "mx: *.B.test.\n", Policy("enforce", frozenset({"mx.a.test", "*.b.test"}), 86400)),
         (GOOD.replace("enforce", "testing"), Policy("testing", frozenset({"mx.a.test"}), 86400)),
-        (GOOD + "x: a" + " " * 60_000 + "b\n", Policy("enforce", frozenset({"mx.a.test"}), 86400)),
+        (GOOD + "x: a" + " " * 6_000 + "b\n", Policy("enforce", frozenset({"mx.a.test"}), 86400)),
         (GOOD.replace("test\n", "test \t\n"), Policy("enforce", frozenset({"mx.a.test"}), 86400)),
         (GOOD.replace(": ", ":\t"), Policy("enforce", frozenset({"mx.a.test"}), 86400)),
         (GOOD + "mode: none\nnew: thing\n\n", Policy("enforce", frozenset({"mx.a.test"}), 86400)),
