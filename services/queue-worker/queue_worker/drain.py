@@ -1,21 +1,21 @@
 """One destination while it is ours: its mail is carried until nothing is due.
 
 Strategy: letters are carried side by side, up to the connections a destination allows, from a short backlog of claimed
-messages; whoever finds it empty claims the next. Slow letters hold up nobody: a doorbell makes new ones begin beside
-them. When the destination cannot be reached, the backlog goes back and the door is shut for a while; one message then
-tries it.
+messages; whoever finds it empty claims the next, fewer where memory is short. Slow letters hold up nobody: a doorbell
+makes new ones begin beside them, and large ones wait for room on no more than half of the connections. When the
+destination cannot be reached, the backlog goes back and the door is shut for a while; one message then tries it.
 """
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from queue_worker.office import Courier, Office
+from queue_worker.office import ROOM_SECONDS, Courier, Fate, Office
 from queue_worker.pacing import Pacer
 from queue_worker.transport.values import Outcome, Result
 from shared import log
 from shared.mail.trouble import Unavailable
-from shared.storage.outbox import Claimed, Leased
+from shared.storage.outbox import INLINE, Claimed, Leased
 
 BACKLOG = 16  # messages claimed ahead
 AWAY_SECONDS = 1.0
@@ -42,13 +42,19 @@ class Drain:
         self._connections = connections
         self._failures = leased.failures
         self._backlog: deque[Claimed] = deque()
-        self._letters: set[asyncio.Task[None]] = set()
+        self._letters: dict[asyncio.Task[None], Claimed] = {}
         self._stirred = asyncio.Event()  # something changed: look again
         self._is_rung = True  # there may be more to claim
         self._found_nothing = False
         self._is_shut = False
         self._is_stopping = False
         self._error: BaseException | None = None
+        self.took_mail = False
+
+    @property
+    def is_away(self) -> bool:
+        """The destination could not be reached."""
+        return self._is_shut
 
     @property
     def is_rung(self) -> bool:
@@ -73,9 +79,12 @@ class Drain:
         finally:
             for letter in self._letters:
                 letter.cancel()
+            await asyncio.gather(*self._letters, return_exceptions=True)  # they record how far they came
+            self._office.inline.hold(self, 0)
 
     async def _is_over(self) -> bool:
         self._stirred.clear()
+        self._weigh()
         if self._backlog and not self._may_begin:
             await self._put_back()
         while self._may_begin and len(self._letters) < self._most and (self._backlog or await self._claim()):
@@ -93,29 +102,42 @@ class Drain:
         return 1 if self._failures else self._connections
 
     async def _claim(self) -> bool:
-        if not self._is_rung:
+        if not self._is_rung or not (most := self._most_to_claim()):
             return False
-        most = 1 if self._failures else BACKLOG
         self._is_rung = False
+        self._weigh(most * INLINE)
         try:
             claimed = await self._office.claim(self.leased, most)
         except Unavailable:
             self._is_rung = True
+            self._weigh()
             await asyncio.sleep(AWAY_SECONDS)
             return False
         # A suspect comes alone, whatever else is due.
         self._is_rung |= len(claimed) == most or any(one.is_suspect for one in claimed)
         self._found_nothing = not claimed
         self._backlog.extend(claimed)
+        self._weigh()
         return bool(claimed)
+
+    def _most_to_claim(self) -> int:
+        """Say how many memory allows: one at least, so that all go on, once nothing is under way here."""
+        most = min(BACKLOG, self._office.inline.free // INLINE)
+        if most < 1:
+            return 0 if self._letters else 1
+        return 1 if self._failures else most
+
+    def _weigh(self, to_come: int = 0) -> None:
+        here = (*self._backlog, *self._letters.values())
+        self._office.inline.hold(self, to_come + sum(len(one.data or one.header) for one in here))
 
     def _begin(self, claimed: Claimed) -> None:
         letter = asyncio.create_task(self._carry(claimed))
-        self._letters.add(letter)
+        self._letters[letter] = claimed
         letter.add_done_callback(self._carried)
 
     def _carried(self, letter: asyncio.Task[None]) -> None:
-        self._letters.discard(letter)
+        del self._letters[letter]
         if not letter.cancelled():
             self._error = self._error or letter.exception()
         self._stirred.set()
@@ -126,14 +148,22 @@ class Drain:
         await self._pacer.turn()
         if not self._may_begin:  # shut while this letter waited for its turn
             return self._backlog.append(claimed)
-        if await self._office.carry(self._courier, claimed):
+        return self._learn(await self._office.carry(self._courier, claimed, self._patience))
+
+    def _learn(self, fate: Fate) -> None:
+        self.took_mail |= fate is Fate.TOOK_IT
+        if fate in (Fate.TOOK_IT, Fate.ANSWERED):
             self._failures = 0
             if self._is_shut:
                 self._is_shut = False
                 self.wake()
-        elif not self._is_shut:  # what fails beside it tells nothing new
+        elif fate is Fate.WAS_AWAY and not self._is_shut:  # what fails beside it tells nothing new
             self._failures, self._is_shut = self._failures + 1, True
-        return None
+
+    @property
+    def _patience(self) -> float:
+        large = sum(one.data is None for one in self._letters.values())  # the one that asks among them
+        return ROOM_SECONDS if 2 * large <= self._connections else 0.0
 
     async def _put_back(self) -> None:
         backlog, self._backlog = self._backlog, deque()

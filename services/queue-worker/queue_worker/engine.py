@@ -1,9 +1,9 @@
 """The delivery engine: one event loop that lives as long as its worker process (design §4.2).
 
 Strategy: Postgres is asked what is due, when the doorbell rings for a destination and every few seconds anyway. What is
-leased is drained by a task of its own. The worker says every few seconds that it lives; one that falls silent is given
-up by the others and loses its leases. When it comes back it joins anew; what it was doing under its old token is
-finished, and begins nothing more.
+leased is drained by a task of its own; what finds no seat (`seats`) is given back for a while. The worker says every
+few seconds that it lives; one that falls silent is given up by the others and loses its leases. When it comes back it
+joins anew; what it was doing under its old token is finished, and begins nothing more.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from queue_worker.drain import Drain, Limits
 from queue_worker.office import Courier, Office
 from queue_worker.pacing import Pacer
+from queue_worker.seats import Seats
 from queue_worker.transport.values import Route
 from shared import log
 from shared.mail.trouble import Unavailable
@@ -20,10 +21,10 @@ from shared.storage.outbox import Leased
 
 LEASE_SECONDS = 20.0
 STAY_EVERY = 4.0
-MAX_DESTINATIONS = 500
 AWAY_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 KEPT_SECONDS = 60.0
+NO_SEAT_SECONDS = 15.0
 
 OpenCourier = Callable[[str, Route | None], Courier]
 
@@ -38,6 +39,7 @@ class Engine:
         limits: Limits,
         sweep_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        seats: Seats | None = None,
     ) -> None:
         self._office = office
         self._outbox = office.outbox
@@ -45,10 +47,11 @@ class Engine:
         self._limits = limits
         self._sweep_seconds = sweep_seconds
         self._clock = clock
+        self._seats = seats or Seats(clock=clock)
         self._tasks: dict[asyncio.Task[None], Drain] = {}
         self._drains: dict[int, Drain] = {}  # by destination
         self._couriers: dict[str, tuple[Route | None, Courier, Pacer]] = {}
-        self._releasing: list[int] = []  # destinations whose drain failed
+        self._releasing: list[int] = []  # destinations that are given back undrained
         self._wanted: set[int] = set()
         self._woken = asyncio.Event()
         self._stayed_at = float("-inf")
@@ -59,7 +62,7 @@ class Engine:
     @property
     def is_full(self) -> bool:
         """There is no room for another destination."""
-        return len(self._tasks) >= MAX_DESTINATIONS
+        return self._seats.free <= 0
 
     def may_dial(self) -> bool:
         """Tell whether our leases hold: others may take them over later than we stop believing in them."""
@@ -106,11 +109,10 @@ class Engine:
         self._close_idle()
 
     async def _lease(self, wanted: list[int] | None) -> None:
-        room = MAX_DESTINATIONS - len(self._tasks)
-        if room <= 0 or not self.may_dial() or self._clock() < self._lease_at:
+        if self.is_full or not self.may_dial() or self._clock() < self._lease_at:
             return
         try:
-            for leased in await self._outbox.lease(wanted, room, self._held):
+            for leased in await self._outbox.lease(wanted, self._seats.free, self._held):
                 self._begin(leased)
         except Unavailable:
             await asyncio.sleep(AWAY_SECONDS)
@@ -118,14 +120,18 @@ class Engine:
     def _begin(self, leased: Leased) -> None:
         if leased.poisoned:
             log.event("poison", recipients=leased.poisoned)
+        if not self._seats.take(leased, leased.domain):
+            return self._give_back(leased, NO_SEAT_SECONDS)
         courier, pacer = self._courier(leased)
         drain = self._drains[leased.id] = Drain(leased, courier, self._office, pacer, self._limits.connections)
         task = asyncio.create_task(drain.run())
         self._tasks[task] = drain
         task.add_done_callback(self._ended)
+        return None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         drain = self._tasks.pop(task)
+        self._remember(drain)
         if self._drains.get(drain.leased.id) is drain:
             del self._drains[drain.leased.id]
         if task.cancelled():
@@ -133,18 +139,29 @@ class Engine:
         if error := task.exception():
             log.failure("drain", error)
             # Given back, what it had claimed counts as lost, and is tried by whoever comes next.
-            self._releasing.append(drain.leased.id)
-            self._do(self._release(drain.leased))
+            self._give_back(drain.leased, AWAY_SECONDS)
         elif drain.is_rung:  # while the destination was being given back
             self.wake(drain.leased.id)
+
+    def _remember(self, drain: Drain) -> None:
+        self._seats.leave(drain.leased)
+        if drain.is_away:
+            self._seats.was_away(drain.leased.domain)
+        elif drain.took_mail:
+            self._seats.took_mail(drain.leased.domain)
 
     @property
     def _held(self) -> list[int]:
         """What we know to be ours: where Postgres went away before it answered, a lease is ours unknown to us."""
         return [*(drain.leased.id for drain in self._tasks.values()), *self._releasing]
 
-    async def _release(self, leased: Leased) -> None:
-        await _until_done(lambda: self._outbox.release(leased, 1, AWAY_SECONDS))
+    def _give_back(self, leased: Leased, seconds: float) -> None:
+        """Release what is not drained; only with a failure on it does Postgres take back what is due."""
+        self._releasing.append(leased.id)
+        self._do(self._release(leased, seconds))
+
+    async def _release(self, leased: Leased, seconds: float) -> None:
+        await _until_done(lambda: self._outbox.release(leased, max(leased.failures, 1), seconds))
         self._releasing.remove(leased.id)
 
     def _courier(self, leased: Leased) -> tuple[Courier, Pacer]:

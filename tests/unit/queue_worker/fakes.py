@@ -8,8 +8,10 @@ from typing import Any
 
 from queue_worker.office import Office
 from queue_worker.reports import Reporter
+from queue_worker.signers import Signers
 from queue_worker.transport.values import Letter, Outcome, Result
 
+from shared.mail.dkim.private import PrivateKey
 from shared.mail.trouble import Unavailable
 from shared.policy.retry import Schedule
 from shared.storage.outbox import DONE, UNTRIED, Claimed, Leased, Overdue, Report, Row, Settlement
@@ -66,6 +68,7 @@ class MemoryOutbox:
     due: dict[int, list[Claimed]] = field(default_factory=dict)
     claimed: dict[int, Claimed] = field(default_factory=dict)
     shut: dict[int, tuple[int, float]] = field(default_factory=dict)  # failures, and since when
+    opens: dict[int, float] = field(default_factory=dict)  # when one that is shut is tried again
     leased: dict[int, int] = field(default_factory=dict)  # destination: token
     settled: list[tuple[str, Row]] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
@@ -84,7 +87,7 @@ class MemoryOutbox:
         for recipient in recipients:
             number = self.calls["put"] = self.calls["put"] + 1
             one = Claimed(
-                0, number, "ann@example.org", 7, "example.org", len(BODY), len(HEADER), None, None, BODY, 0.0, False,
+                0, number, "ann@example.org", 7, "[192.0.2.1]", len(BODY), len(HEADER), None, None, BODY, 0.0, False,
                 [number], [recipient], [0],
             )  # fmt: skip
             self.due.setdefault(destination, []).append(replace(one, **changes))
@@ -119,7 +122,10 @@ class MemoryOutbox:
         found = [
             number
             for number, waiting in self.due.items()
-            if waiting and (wanted is None or number in wanted) and number not in self.leased
+            if waiting
+            and (wanted is None or number in wanted)
+            and number not in self.leased
+            and now() >= self.opens.get(number, 0.0)
         ]
         return [self.lease_of(number) for number in found[:most]]
 
@@ -148,10 +154,16 @@ class MemoryOutbox:
             assert one.worker == settlement.worker
             self.settled.append((one.recipients[0], row))
             if row.outcome == UNTRIED:
-                self.due.setdefault(1, []).append(replace(one, attempts=[one.attempts[0] - 1]))
+                self._again(replace(one, attempts=[one.attempts[0] - 1]), row.delay)
         if settlement.report:
             self.reports.append(settlement.report)
         return ((7, len(self.reports)),) if settlement.report else ()
+
+    def _again(self, one: Claimed, delay: float) -> None:
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self._again, one, 0.0)
+        else:
+            self.due.setdefault(1, []).append(one)
 
     async def release(self, leased: Leased, failures: int = 0, seconds: float = 0.0) -> bool:
         await self._call("release")
@@ -163,6 +175,7 @@ class MemoryOutbox:
         del self.leased[leased.id]
         if failures:
             self.shut[leased.id] = failures, seconds
+            self.opens[leased.id] = now() + seconds
         return True
 
     async def expired(self, seconds: float, most: int) -> list[Overdue]:
@@ -235,11 +248,16 @@ class ScriptedCourier:
 
 
 def office(outbox: MemoryOutbox, rung: list[tuple[int, int]] | None = None, **changes: Any) -> Office:
-    """An office without keys, over an outbox in memory."""
+    """An office over an outbox in memory; `keys` are of domains with names, by domain and selector."""
+    keys: dict[str, dict[str, PrivateKey]] = changes.pop("keys", {})
+
+    async def read() -> dict[str, dict[str, PrivateKey]]:
+        return keys
+
     bell = [] if rung is None else rung
     return Office(
         outbox,  # type: ignore[arg-type]
-        changes.pop("signers", {}),
+        changes.pop("signers", None) or Signers(read, now),
         Schedule((DELAY,), 600.0),
         Reporter("mx.example.org", 48 * 3600.0),
         bell.extend,

@@ -5,21 +5,40 @@ from collections import Counter
 
 import pytest
 from queue_worker.drain import BACKLOG, Drain
+from queue_worker.memory import Inline, Room
+from queue_worker.office import ROOM_SECONDS, Office
 from queue_worker.pacing import Pacer
 
-from shared.storage.outbox import DONE, LATER, LOST, UNTRIED
+from shared.storage.outbox import DONE, INLINE, LATER, LOST, UNTRIED, Claimed, Leased
 from tests.unit.queue_worker import fakes
-from tests.unit.queue_worker.fakes import AWAY, LATER_PLEASE, MemoryOutbox, ScriptedCourier, now, office, seconds
+from tests.unit.queue_worker.fakes import (
+    AWAY,
+    BODY,
+    HEADER,
+    LATER_PLEASE,
+    MemoryOutbox,
+    ScriptedCourier,
+    now,
+    office,
+    seconds,
+)
 
 CONNECTIONS = 4
 FAST = 10_000
 
 
 def drain(
-    outbox: MemoryOutbox, courier: ScriptedCourier, *, failures: int = 0, rate: int = FAST, may_dial: bool = True
+    outbox: MemoryOutbox,
+    courier: ScriptedCourier,
+    *,
+    failures: int = 0,
+    rate: int = FAST,
+    may_dial: bool = True,
+    desk: Office | None = None,
 ) -> Drain:
     leased = outbox.lease_of(1, failures)
-    return Drain(leased, courier, office(outbox, may_dial=lambda: may_dial), Pacer(rate, now), CONNECTIONS)
+    desk = desk or office(outbox, may_dial=lambda: may_dial)
+    return Drain(leased, courier, desk, Pacer(rate, now), CONNECTIONS)
 
 
 def names(number: int) -> list[str]:
@@ -272,5 +291,96 @@ def test_a_suspect_on_its_way_holds_up_nobody() -> None:
         await seconds(5)
         assert len(fakes.done(outbox)) == 3
         await task
+
+    fakes.run(test())
+
+
+# Memory -------------------------------------------------------------------------------------------------------------
+
+
+def weight(number: int) -> int:
+    return number * len(BODY)
+
+
+@pytest.mark.parametrize(
+    ("octets", "most"),
+    [(0, 1), (INLINE - 1, 1), (BACKLOG * INLINE, BACKLOG)],
+    ids=["none is left", "less than for one", "plenty"],
+)
+def test_no_more_is_claimed_than_memory_allows_and_everything_is_carried(octets: int, most: int) -> None:
+    async def test() -> None:
+        outbox, courier, claims = MemoryOutbox(), ScriptedCourier(), []
+        desk, claim = office(outbox, inline=Inline(octets)), outbox.claim
+
+        async def counted(leased: Leased, number: int) -> list[Claimed]:
+            claims.append(number)
+            assert desk.inline.free <= octets - number * INLINE  # put by before the answer is here
+            return await claim(leased, number)
+
+        outbox.claim = counted  # type: ignore[method-assign]
+        outbox.put(*names(40))
+        await drain(outbox, courier, desk=desk).run()
+        assert (max(claims), courier.most) == (most, min(most, CONNECTIONS))
+        assert Counter(fakes.done(outbox)) == Counter(names(40))
+        assert desk.inline.free == octets
+
+    fakes.run(test())
+
+
+def test_what_waits_and_what_is_under_way_weighs() -> None:
+    async def test() -> None:
+        outbox = MemoryOutbox()
+        courier = ScriptedCourier(usually_takes=20.0, takes={"0@1.test": 5.0, "1@1.test": 10.0})
+        desk = office(outbox, inline=Inline(10 * INLINE))
+        outbox.put(*names(6))
+        task = asyncio.create_task(drain(outbox, courier, desk=desk).run())
+        for waited, left in ((4, 6), (4, 5), (4, 4)):
+            await seconds(waited)
+            assert desk.inline.free == 10 * INLINE - weight(left)
+        await task
+
+    fakes.run(test())
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed"])
+def test_a_drain_that_ends_badly_holds_no_memory(end: str) -> None:
+    async def test() -> None:
+        outbox, courier = MemoryOutbox(), ScriptedCourier(usually_takes=1.0)
+        desk = office(outbox, inline=Inline(0))
+
+        async def fail(_: object) -> object:
+            raise RuntimeError("x@1.test")
+
+        if end == "failed":
+            outbox.settle = fail  # type: ignore[assignment,method-assign]
+        outbox.put(*names(BACKLOG))
+        task = asyncio.create_task(drain(outbox, courier, desk=desk).run())
+        await seconds(0.5)
+        assert desk.inline.free < 0
+        if end == "cancelled":
+            task.cancel()
+        await asyncio.wait([task])
+        assert desk.inline.free == 0
+
+    fakes.run(test())
+
+
+def test_large_letters_that_find_no_room_hold_up_no_small_ones() -> None:
+    async def test() -> None:
+        outbox, courier = MemoryOutbox(), ScriptedCourier()
+        desk = office(outbox, _room=Room(100))
+        large = [f"large{number}@1.test" for number in range(20)]
+        outbox.put(*large, data=None, large_header=HEADER, size=20)
+        outbox.bodies.update({one.message_id: BODY for one in outbox.due[1]})
+        outbox.put(*names(30))
+        async with desk._room.take(7, 20, 0.0):  # the same sender's letters elsewhere, on slow connections
+            task = asyncio.create_task(drain(outbox, courier, desk=desk).run())
+            await seconds(ROOM_SECONDS - 1)
+            assert sorted(courier.recipients()) == sorted(names(30))
+            await task
+        for _ in range(20):
+            await seconds(100)
+            await drain(outbox, courier, desk=desk).run()
+        assert Counter(fakes.done(outbox)) == Counter([*names(30), *large])
 
     fakes.run(test())

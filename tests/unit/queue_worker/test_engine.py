@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-import pytest
 from queue_worker import engine as engines
 from queue_worker.drain import Limits
-from queue_worker.engine import GRACE_SECONDS, KEPT_SECONDS, LEASE_SECONDS, STAY_EVERY, Engine
+from queue_worker.engine import GRACE_SECONDS, KEPT_SECONDS, LEASE_SECONDS, NO_SEAT_SECONDS, STAY_EVERY, Engine
+from queue_worker.seats import Seats
 from queue_worker.transport.values import Route
 
-from shared.storage.outbox import UNTRIED, Leased
+from shared.storage.outbox import DONE, LATER, UNTRIED, Leased
 from tests.unit.queue_worker import fakes
 from tests.unit.queue_worker.fakes import AWAY, MemoryOutbox, ScriptedCourier, now, office, seconds
 
@@ -23,6 +23,7 @@ class World:
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     couriers: dict[str, ScriptedCourier] = field(default_factory=dict)
     opened: list[tuple[str, Route | None]] = field(default_factory=list)
+    seats: Seats = field(default_factory=lambda: Seats(clock=now))
     engine: Engine = field(init=False)
     task: asyncio.Task[None] = field(init=False)
 
@@ -42,7 +43,7 @@ class World:
 @asynccontextmanager
 async def running(world: World) -> AsyncIterator[World]:
     desk = office(world.outbox, may_dial=lambda: world.engine.may_dial())
-    world.engine = Engine(desk, world.courier, Limits(10_000, 4), SWEEP, now)
+    world.engine = Engine(desk, world.courier, Limits(10_000, 4), SWEEP, now, world.seats)
     world.task = asyncio.create_task(world.engine.run())
     await seconds(0.5)
     yield world
@@ -141,9 +142,7 @@ def test_destinations_do_not_wait_for_one_another() -> None:
     play(test)
 
 
-def test_there_is_room_for_so_many_and_then_it_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "MAX_DESTINATIONS", 2)
-
+def test_there_is_room_for_so_many_and_then_it_is_full() -> None:
     async def test(world: World) -> None:
         for number in (1, 2, 3):
             world.couriers[f"{number}.test"] = ScriptedCourier(usually_takes=10.0 * number)
@@ -157,6 +156,45 @@ def test_there_is_room_for_so_many_and_then_it_is_full(monkeypatch: pytest.Monke
         assert world.sent() == ["x@1.test", "x@2.test", "x@3.test"]
         await seconds(30)
         assert not world.engine.is_full
+
+    play(test, World(seats=Seats(2)))
+
+
+def test_tarpits_leave_seats_for_who_took_mail() -> None:
+    async def test(world: World) -> None:
+        world.outbox.put("0@99.test", destination=99)
+        world.engine.wake(99)
+        await seconds(1)
+        for number in range(1, 21):
+            world.couriers[f"{number}.test"] = ScriptedCourier(usually_takes=30.0)
+            world.outbox.put(f"x@{number}.test", destination=number)
+        await seconds(2 * SWEEP)
+        assert len(world.sent()) == 1 + 6
+        assert set(world.outbox.shut.values()) == {(1, NO_SEAT_SECONDS)}
+        assert not world.engine.is_full
+        for number in (1, 2, 3):
+            world.outbox.put(f"{number}@99.test", destination=99)
+            world.engine.wake(99)
+            await seconds(0.9)
+            assert fakes.done(world.outbox)[number:] == [f"{number}@99.test"]
+        await seconds(300)
+        assert len(fakes.done(world.outbox)) == 4 + 20  # nothing is forgotten, and nothing was tried in vain
+        assert {row.outcome for _, row in world.outbox.settled} == {DONE}
+
+    play(test, World(seats=Seats(8, 4, now)))
+
+
+def test_who_takes_mail_no_more_is_a_stranger_again() -> None:
+    async def test(world: World) -> None:
+        courier = world.couriers["1.test"] = ScriptedCourier()
+        for answer, is_known in ((fakes.OK, True), (AWAY, False), (fakes.NO, False), (fakes.OK, True)):
+            courier.every = answer
+            world.outbox.put("x@1.test")
+            world.engine.wake(1)
+            await seconds(1)
+            assert ("1.test" in world.seats._took_mail) is is_known
+            world.outbox.due.clear()
+            world.outbox.opens.clear()
 
     play(test)
 
@@ -239,6 +277,13 @@ def test_the_end_finishes_letters_puts_the_rest_back_and_leaves() -> None:
 
 def test_a_letter_without_end_is_left_after_the_grace_and_its_lease_kept_until_then() -> None:
     async def test(world: World) -> None:
+        leave = world.outbox.leave
+
+        async def leave_last() -> None:
+            assert world.outbox.settled
+            await leave()
+
+        world.outbox.leave = leave_last  # type: ignore[method-assign]
         world.couriers["1.test"] = ScriptedCourier(usually_takes=float(fakes.FOREVER))
         world.outbox.put("x@1.test")
         world.engine.wake(1)
@@ -247,7 +292,8 @@ def test_a_letter_without_end_is_left_after_the_grace_and_its_lease_kept_until_t
         await world.end()
         assert GRACE_SECONDS <= now() - started < GRACE_SECONDS + 1
         assert world.outbox.calls["stay"] - stays >= GRACE_SECONDS / STAY_EVERY - 1
-        assert (world.outbox.has_left, world.outbox.settled) == (True, [])
+        ((_, row),) = world.outbox.settled  # it may have arrived, and we knew when we left
+        assert (row.outcome, row.delay, world.outbox.has_left) == (LATER, 600.0, True)
 
     play(test)
 
