@@ -141,10 +141,12 @@ Rung = tuple[tuple[int, int], ...]
 
 
 class Outbox:
-    """One worker's hold on the outbox; reports beyond `quota` octets of a mailbox, and a little, are not stored. Every method may raise Unavailable.
+    """One worker's hold on the outbox. Every method may raise Unavailable.
 
     A worker that was given up by the others joins anew, with another token. What it leased and claimed before goes on
     under the token it had: where somebody else has it by now, nothing is changed.
+
+    A mailbox that holds more than its quota (`quota` octets unless it has its own) and a little takes no reports.
     """
 
     def __init__(self, durable: Lane, lazy: Lane, quota: int) -> None:
