@@ -8,10 +8,8 @@ from typing import Any
 
 from shared.dns.answer import Answer
 
-SHORTEST, LONGEST = (
-    5,
-    3600,
-)  # seconds; a TTL of 0 would have every message ask, a TTL of weeks outlive its zone's mistakes
+# Seconds: a TTL of 0 would have every message ask, a TTL of weeks outlive its zone's mistakes.
+SHORTEST, LONGEST = 5, 3600
 LONGEST_NEGATIVE = 60  # a new server's records must be seen soon after they are published
 MAX_ANSWERS = 10_000
 MAX_OCTETS = 16 * 1024 * 1024

@@ -24,9 +24,8 @@ class Seats:
         self._seats = seats
         self._of_one = of_one
         self._clock = clock
-        self._taken: dict[
-            object, tuple[str, bool]
-        ] = {}  # by who sits there: the organisation, and if it was well known
+        # By who sits there: the organisation, and whether it was well known.
+        self._taken: dict[object, tuple[str, bool]] = {}
         self._by_organisation: Counter[str] = Counter()
         self._strangers = 0
         self._took_mail: dict[str, float] = {}  # the latest last
