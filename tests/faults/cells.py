@@ -16,7 +16,10 @@ Change = Callable[[Ground], None]
 
 @dataclass(frozen=True)
 class Waits:
-    """Tried again and again; `may_arrive`: a whole message arrives with every try, for nobody answers it."""
+    """Tried again and again; `may_arrive`: a whole message arrives with every try, for nobody answers it.
+
+    `enhanced` are the codes that may stand there, in one string: a reset may reach us while we connect, or after.
+    """
 
     code: int
     enhanced: str
@@ -93,7 +96,7 @@ WAY = [
 ]
 
 GREETING = [
-    _cell("connect-reset", at("CONNECT", RESET), LOST),
+    _cell("connect-reset", at("CONNECT", RESET), Waits(451, "4.4.1 4.4.2")),
     _cell("connect-drop", at("CONNECT", DROP), LOST),
     _cell("connect-silent", at("CONNECT", HANG), LOST),
     _cell("connect-drip", at("CONNECT", DRIP), LOST),
