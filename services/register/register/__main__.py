@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 from register.app import build
 from register.births import Births
@@ -96,6 +97,8 @@ def _site(chosen: Settings) -> Site:
         inactive_days=chosen.inactive_days,
         quota=chosen.quota,
         max_message_size=chosen.max_message_size,
+        retry_hours=chosen.retry_hours,
+        push_host=urlsplit(chosen.push_url).hostname or "",
         contact=chosen.admin_contact,
     )
 

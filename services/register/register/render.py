@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from register.site import days_in_words, size_in_words
+from register.site import days_in_words, hours_in_words, size_in_words
 
 FILES = {
     "style.css": "text/css; charset=utf-8",
@@ -24,6 +24,7 @@ _PAGES = Environment(
     lstrip_blocks=True,
 )
 _PAGES.filters["days"] = days_in_words
+_PAGES.filters["hours"] = hours_in_words
 _PAGES.filters["size"] = size_in_words
 # An upgraded server's page must not wear the old one's style: the address changes with the content.
 _PAGES.globals["version"] = sha256(b"".join(_CONTENT.values())).hexdigest()[:8]

@@ -11,7 +11,10 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The server, its rules and its promises; sizes in octets, ages in days. `contact` may be empty."""
+    """The server, its rules and its promises; sizes in octets, ages in days.
+
+    `contact` may be empty, and so may `push_host`, who wakes phones.
+    """
 
     server: Server
     rules: Rules
@@ -20,6 +23,8 @@ class Site:
     inactive_days: int
     quota: int
     max_message_size: int
+    retry_hours: float
+    push_host: str = ""
     contact: str = ""
 
     @property
@@ -48,6 +53,13 @@ def size_in_words(octets: int) -> str:
     if not count:
         return f"{octets // 1000} kB"
     return f"{count / 1000:g} GB" if count >= 1000 else f"{count} MB"
+
+
+def hours_in_words(hours: float) -> str:
+    """Say how long something is tried, in days where it is whole days."""
+    if hours % 24 == 0:
+        return days_in_words(int(hours) // 24)
+    return f"{hours:g} hour" if hours == 1 else f"{hours:g} hours"
 
 
 def days_in_words(days: int) -> str:

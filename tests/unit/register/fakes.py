@@ -87,6 +87,8 @@ def site(host: str = HOST, domain: str = "", **changes: object) -> Site:
         "inactive_days": 90,
         "quota": 500_000_000,
         "max_message_size": 30 * 1024 * 1024,
+        "retry_hours": 48,
+        "push_host": "push.example.org",
     }
     return Site(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -62,7 +62,7 @@ async def test_the_link_is_strict_with_an_operators_certificate() -> None:
 
 
 async def test_the_promises_are_those_in_force() -> None:
-    promises = site(retention_days=3, large_retention_days=1, inactive_days=400, quota=2_000_000_000)
+    promises = site(retention_days=3, large_retention_days=1, inactive_days=400, quota=2_000_000_000, retry_hours=12.5)
     text = re.sub(r"<[^>]+>|\s+", " ", (await ask(web(FakeAccounts(), promises), "GET", "/")).text)
     text = re.sub(r"\s+", " ", text)
     for words in (
@@ -72,8 +72,16 @@ async def test_the_promises_are_those_in_force() -> None:
         "2 GB",
         "30 MB",
         "no IP addresses",
+        "until their server takes it, 12.5 hours at the most",
+        "push.example.org is told",
     ):
         assert words in text
+
+
+async def test_nothing_is_said_of_waking_phones_where_nobody_does() -> None:
+    page = await ask(web(FakeAccounts(), site(push_host="")), "GET", "/")
+    assert "Waking" not in page.text
+    assert "2 days at the most" in re.sub(r"<[^>]+>", "", page.text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 from register.links import Server
-from register.site import days_in_words, size_in_words
+from register.site import days_in_words, hours_in_words, size_in_words
 
 from shared.policy.accounts import Rules
 from tests.unit.register.fakes import site
@@ -69,3 +69,8 @@ def test_a_host_chooses_among_our_domains(host: str, domain: str) -> None:
     of = site(server=Server("mx.example", "usual.example"), rules=Rules(8, 32, 8, domains)).at(host)
     assert (of.server.domain, of.name, of.server.hostname) == (domain, domain, "mx.example")
     assert of.server.page_host == ("mx.example" if domain == "usual.example" else domain)
+
+
+@pytest.mark.parametrize(("hours", "words"), [(48, "2 days"), (24, "1 day"), (1, "1 hour"), (12.5, "12.5 hours")])
+def test_how_long_something_is_tried(hours: float, words: str) -> None:
+    assert hours_in_words(hours) == words
