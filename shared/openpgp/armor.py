@@ -70,11 +70,6 @@ def read_armor(data: "Buffer") -> Armor:
         return Armor.VERSIONED if payload.has_version else Armor.ENCRYPTED
 
 
-def is_encrypted_armor(data: "Buffer") -> bool:
-    """Tell whether `data` is such a message and holds no header line."""
-    return read_armor(data) is Armor.ENCRYPTED
-
-
 def _payload(view: memoryview) -> _Payload | None:
     """Find the base64; None if the lines around it are not in order."""
     opening = _OPENING.match(bytes(view[:_EDGE]))

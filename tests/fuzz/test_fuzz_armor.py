@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.openpgp import armor
-from tests.gate.recipe import BEGIN, END, armored, packet
+from tests.gate.recipe import BEGIN, END, armored, is_encrypted_armor, packet
 
 OCTETS = packet(1, b"\3" + b"k" * 30) + packet(18, b"\1" + bytes(range(100)))
 TEXT = armored(OCTETS, checksum=b"=AAAA")
@@ -29,7 +29,7 @@ JUNK = st.one_of(
 def test_a_change_anywhere(at: int, cut: int, junk: bytes, size: int) -> None:
     text = TEXT[:at] + junk + TEXT[at + cut :]
     with patch.object(armor, "SLICE", size):
-        passed = armor.is_encrypted_armor(text)
+        passed = is_encrypted_armor(text)
     if passed:
         inner = text.split(BEGIN)[1].split(END)[0]
         assert text.count(BEGIN) == text.count(END) == 1
@@ -39,14 +39,14 @@ def test_a_change_anywhere(at: int, cut: int, junk: bytes, size: int) -> None:
         assert not (text.split(BEGIN)[0] + text.split(END)[1]).strip()
         assert b"\xd2" in base64.b64decode(re.sub(rb"=[A-Za-z0-9+/]{4}\s*$", b"", inner))
     with patch.object(armor, "SLICE", 1 << 20):
-        assert armor.is_encrypted_armor(text) is passed
+        assert is_encrypted_armor(text) is passed
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.binary(max_size=300))
 def test_never_raises(text: bytes) -> None:
-    assert not armor.is_encrypted_armor(text)
-    assert not armor.is_encrypted_armor(BEGIN + b"\r\n\r\n" + text + b"\r\n" + END)
+    assert not is_encrypted_armor(text)
+    assert not is_encrypted_armor(BEGIN + b"\r\n\r\n" + text + b"\r\n" + END)
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)
@@ -54,4 +54,4 @@ def test_never_raises(text: bytes) -> None:
 def test_every_armoring_of_a_message_passes(body: bytes, width: int, size: int, has_checksum: bool) -> None:
     text = armored(packet(18, b"\1" + body), width=width, checksum=b"=AAAA" if has_checksum else b"")
     with patch.object(armor, "SLICE", size):
-        assert armor.is_encrypted_armor(text)
+        assert is_encrypted_armor(text)

@@ -3,6 +3,8 @@
 import base64
 from dataclasses import dataclass, replace
 
+from shared.openpgp.armor import Armor, read_armor
+
 CANARY = b"meet me at noon by the old mill"
 BEGIN = b"-----BEGIN PGP MESSAGE-----"
 END = b"-----END PGP MESSAGE-----"
@@ -104,3 +106,8 @@ def _length(octets: bytes, at: int) -> tuple[int, int, bool]:
     if first < 255:
         return 1 << (first & 31), at + 1, False
     return int.from_bytes(octets[at + 1 : at + 5], "big"), at + 5, True
+
+
+def is_encrypted_armor(data: bytes) -> bool:
+    """Tell whether this is armor of an encrypted message, without a header line."""
+    return read_armor(data) is Armor.ENCRYPTED

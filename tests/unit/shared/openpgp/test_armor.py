@@ -3,8 +3,8 @@
 import pytest
 
 from shared.openpgp import armor
-from shared.openpgp.armor import Armor, is_encrypted_armor, read_armor
-from tests.gate.recipe import BEGIN, END, armored, packet
+from shared.openpgp.armor import Armor, read_armor
+from tests.gate.recipe import BEGIN, END, armored, is_encrypted_armor, packet
 
 OCTETS = packet(1, b"\3" + b"k" * 30) + packet(3, b"\4\7\0\2") + packet(18, b"\1" + bytes(range(256)) * 3)
 PADDED = packet(18, b"\1" + b"y" * 99)  # needs two padding characters
