@@ -125,7 +125,7 @@ class Suite:
     @property
     def page(self) -> str:
         """The address of the web page: https only where browsers will trust the certificate."""
-        has_certificate = (self.folder.root / "tls" / "fullchain.pem").exists()
+        has_certificate = (self.settings.tls_folder / "fullchain.pem").exists()
         scheme, port, usual = ("https", "port_https", 443) if has_certificate else ("http", "port_http", 80)
         host = f"[{self.settings.hostname}]" if ":" in self.settings.hostname else self.settings.hostname
         number = getattr(self.settings, port)

@@ -1,7 +1,9 @@
 """The settings of design §6, read once in a main and passed on.
 
 Environment variables with the prefix `MADDY_`, the same names for every service. Every field stands in
-`.env.example` with its default and a line of why; a test holds the two together.
+`.env.example` with its default and a line of why; a test holds the two together. What must not be seen in an environment
+may be a file instead, named like the variable in small letters (`maddy_database_url`), in one of the folders where
+Docker and systemd put secrets; a variable wins over a file.
 """
 
 import os
@@ -15,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.address import literal_ip, parse, parse_domain, parse_own_domain
 
 MIB = 1024 * 1024
+DOCKER_SECRETS = Path("/run/secrets")
 Registration = Literal["open", "closed", "token"]
 
 
@@ -36,6 +39,10 @@ class Settings(BaseSettings):
     local_domains: Names = []
     listen: Names = []
     data: Path = Path("data")
+    tls: Path | None = None
+    acme_email: str = ""
+    acme_url: str = "https://acme-v02.api.letsencrypt.org/directory"
+    acme_root: Path | None = None
 
     database_url: str = ""
     redis_url: str = ""
@@ -58,6 +65,8 @@ class Settings(BaseSettings):
     source_rate: int | None = Field(None, ge=1)
     source_connections: int | None = Field(None, ge=1)
     max_connections: int | None = Field(None, ge=1)
+    proxy_from: Names = []
+    forwarded_from: Names = []
     min_free_disk: int = Field(1_000_000_000, ge=0)
 
     unsigned_from: Names = []
@@ -89,6 +98,9 @@ class Settings(BaseSettings):
     port_http: int = Field(80, ge=0, le=65535)
     port_https: int = Field(443, ge=0, le=65535)
 
+    metrics_port: int = Field(0, ge=0, le=65535)
+    abuse_log: str = ""
+
     admin_contact: str = ""
     comment: str = ""
 
@@ -114,6 +126,11 @@ class Settings(BaseSettings):
         return frozenset({self.domain, *self.local_domains})
 
     @property
+    def tls_folder(self) -> Path:
+        """Where an operator's `fullchain.pem` and `privkey.pem` are looked for."""
+        return self.tls or self.data / "tls"
+
+    @property
     def addresses(self) -> list[str]:
         """The addresses to bind; both wildcards unless chosen."""
         return self.listen or ["0.0.0.0", "::"]
@@ -122,7 +139,7 @@ class Settings(BaseSettings):
 def read() -> Settings:
     """Read the settings from the environment, or end the program with the cause in one line."""
     try:
-        settings = Settings()
+        settings = Settings(_secrets_dir=_secrets())
     except ValueError as error:
         raise SystemExit(f"settings: {_first_line(error)}") from None
     if not settings.domain:
@@ -135,6 +152,12 @@ def environment(settings: Settings) -> dict[str, str]:
     values = settings.model_dump()
     ours = {f"MADDY_{name.upper()}": _written(value) for name, value in values.items() if value not in (None, "", [])}
     return {**os.environ, **ours}
+
+
+def _secrets() -> list[Path]:
+    given = os.environ.get("CREDENTIALS_DIRECTORY", "")  # systemd.exec(5)
+    folders = [DOCKER_SECRETS, *([Path(given)] if given else [])]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def _written(value: object) -> str:

@@ -17,7 +17,9 @@ NOT_SETTINGS = {"ready_file", "is_json"}
 def written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    if value is None:
+        return ""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def examples() -> dict[str, str]:

@@ -39,7 +39,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     # A crash takes lazy changes back, and modseqs with them: the next bells would seem to be old ones.
     database.read.on_back = registry.look_all
     try:
-        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
         terms = Terms(
             store=Mailboxes(database, chosen.quota),
             doorkeeper=partial(Doorkeeper, await _login(chosen, database, logins)),

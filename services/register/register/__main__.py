@@ -39,7 +39,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     async with AsyncExitStack() as open_things:
         database = await connect(chosen.database_url, "register")
         open_things.push_async_callback(database.close)
-        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
         site = _site(chosen)
         accounts = Accounts(database, chosen.registration)
         births = Births(accounts, hash_password, secrets.token_bytes, site.rules)

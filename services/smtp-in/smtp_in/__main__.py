@@ -34,7 +34,7 @@ def main() -> None:
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "smtp-in")
     try:
-        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
         disk = Disk(chosen.data, chosen.min_free_disk)
         reception = _reception(chosen, database, disk)
         limits = SourceLimits(chosen.source_rate or 20, chosen.source_connections or 10, chosen.max_connections or 1000)

@@ -43,7 +43,7 @@ def main() -> None:
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "submission")
     try:
-        certificate = Certificate(await read_certificate(database), chosen.data / "tls")
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
         disk = Disk(chosen.data, chosen.min_free_disk)
         desk = _desk(chosen, database, disk, await read_login_key(database))
         limits = SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 5000)
