@@ -48,8 +48,7 @@ class Valkey:
         """Write the configuration and a fresh password for every user, or raise Trouble."""
         binaries.find_valkey()
         self.passwords.update({user: secrets.token_urlsafe(24) for user in self.users})
-        lines = ["user default off", *(self._rule(user, patterns) for user, patterns in self.users.items())]
-        (self.run / "valkey.acl").write_text("\n".join(lines) + "\n")
+        (self.run / "valkey.acl").write_text(access_rules(self.users, self.passwords) + "\n")
         (self.run / "valkey.conf").write_text(_CONFIGURATION.format(run=self.run))
         self.clear()
 
@@ -84,6 +83,12 @@ class Valkey:
     def socket(self) -> Path:
         return self.run / "valkey.sock"
 
-    def _rule(self, user: str, patterns: Sequence[str]) -> str:
-        digest = hashlib.sha256(self.passwords[user].encode()).hexdigest()
-        return f"user {user} on #{digest} resetkeys resetchannels {' '.join(patterns)} +@all -@dangerous +info"
+
+def access_rules(users: Mapping[str, Sequence[str]], passwords: Mapping[str, str]) -> str:
+    """Return the ACL file of these users: nobody else may do anything."""
+    return "\n".join(["user default off", *(_rule(user, users[user], passwords[user]) for user in users)])
+
+
+def _rule(user: str, patterns: Sequence[str], password: str) -> str:
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return f"user {user} on #{digest} resetkeys resetchannels {' '.join(patterns)} +@all -@dangerous +info"

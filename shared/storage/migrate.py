@@ -2,10 +2,12 @@
 
 Strategy: under one advisory lock and in one transaction: roles, the migrations not yet seen, the functions and
 grants of this version, and the suite's own secrets where they are missing. Running it again changes nothing, so
-every start may run it; replicas that start together wait for one another.
+every start may run it; replicas that start together wait for one another. Where roles log in with passwords, these are
+files named by role in the folder `roles` of the secrets, and set again each time.
 """
 
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,26 @@ HERE = Path(__file__).parent
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def migrate(url: str, settings: Settings) -> list[str]:
-    """Migrate the database at `url` (as its owner); return the names of the migrations applied now."""
+def migrate(url: str, settings: Settings, passwords: Mapping[str, str] | None = None) -> list[str]:
+    """Migrate the database at `url` (as its owner); return the names of the migrations applied now.
+
+    `passwords` are those of the roles; a role not named keeps what it has.
+    """
     with psycopg.connect(url, connect_timeout=10) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        _make_roles(connection)
-        applied = _apply_migrations(connection)
-        for path in (*sorted((HERE / "functions").glob("*.sql")), HERE / "roles.sql"):
-            _run_file(connection, path)
-        _make_suite(connection, settings)
-        dkim_keys.make(connection, settings.domains, settings.data / dkim_keys.FOLDER)
+        applied = bring_up(connection, settings)
+        _set_passwords(connection, passwords or {})
+    return applied
+
+
+def bring_up(connection: Connection, settings: Settings) -> list[str]:
+    """Do all of it in the caller's transaction, under the caller's lock; return the migrations applied now."""
+    _make_roles(connection)
+    applied = _apply_migrations(connection)
+    for path in (*sorted((HERE / "functions").glob("*.sql")), HERE / "roles.sql"):
+        run_file(connection, path)
+    _make_suite(connection, settings)
+    dkim_keys.make(connection, settings.domains, settings.data / dkim_keys.FOLDER)
     return applied
 
 
@@ -49,13 +61,22 @@ def _make_roles(connection: Connection) -> None:
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
 
 
+def _set_passwords(connection: Connection, passwords: Mapping[str, str]) -> None:
+    for role in ROLES:
+        if role in passwords:
+            # Hashed here: what is sent could stand in a log.
+            verifier = connection.pgconn.encrypt_password(passwords[role].encode(), role.encode(), b"scram-sha-256")
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier.decode())))
+
+
 def _apply_migrations(connection: Connection) -> list[str]:
     exists = connection.execute("SELECT to_regclass('chatmail.migration') IS NOT NULL").fetchone()
     seen = {row[0] for row in connection.execute("SELECT name FROM chatmail.migration")} if exists == (True,) else set()
     applied = []
     for path in migrations():
         if path.name not in seen:
-            _run_file(connection, path)
+            run_file(connection, path)
             connection.execute("INSERT INTO chatmail.migration (name) VALUES (%s)", (path.name,))
             applied.append(path.name)
     return applied
@@ -83,14 +104,17 @@ def _names(settings: Settings) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _run_file(connection: Connection, path: Path) -> None:
+def run_file(connection: Connection, path: Path) -> None:
+    """Run every statement of a file."""
     connection.execute(path.read_bytes())
 
 
 def main() -> None:
     """Migrate the database of MADDY_DATABASE_URL, which must be its owner's."""
     settings = settings_room.read()
-    for name in migrate(settings.database_url, settings):
+    folder = settings_room.DOCKER_SECRETS / "roles"
+    passwords = {role: (folder / role).read_text().strip() for role in ROLES if (folder / role).is_file()}
+    for name in migrate(settings.database_url, settings, passwords):
         print(f"applied {name}")
 
 

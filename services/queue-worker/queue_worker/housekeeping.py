@@ -40,9 +40,10 @@ class Housekeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the step at hand and end."""
+        """Finish the step at hand and end; what was never started has ended."""
         self._is_stopping.set()
-        self._thread.join(timeout=20)
+        if self._thread.is_alive():
+            self._thread.join(timeout=20)
 
     def trim_soon(self, mailbox_id: int) -> None:
         """Trim the mailbox's account next; when too many wait, the sweep will find it."""
