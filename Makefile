@@ -6,14 +6,15 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
 FAULTS = tests/faults
+DOCKER = tests/docker
 
-.PHONY: up test check fmt lock test-faults bench bench-out clean
+.PHONY: up test check fmt lock test-faults test-docker bench bench-out clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
 
 test: check
-	$(BIN)/pytest --ignore=$(FAULTS) $(ARGS)
+	$(BIN)/pytest --ignore=$(FAULTS) --ignore=$(DOCKER) $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
@@ -27,6 +28,10 @@ fmt: $(VENV)/dev.stamp
 
 test-faults: $(VENV)/dev.stamp
 	$(BIN)/pytest $(FAULTS) $(ARGS)
+
+# Needs a Docker engine with compose, and root.
+test-docker: $(VENV)/dev.stamp
+	$(BIN)/pytest $(DOCKER) $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench $(ARGS)

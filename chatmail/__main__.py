@@ -5,7 +5,8 @@ import sys
 
 import typer
 
-from chatmail.commands import accounts, aliases, federation, queue, registration, tokens
+from chatmail.commands import accounts, aliases, certificate, federation, queue, registration, tokens
+from chatmail.commands.backup import backup, restore
 from chatmail.commands.dns import dns
 from chatmail.commands.status import status
 from chatmail.commands.up import up
@@ -26,8 +27,11 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(aliases.app, name="alias")
 app.add_typer(federation.app, name="federation")
 app.add_typer(queue.app, name="queue")
+app.add_typer(certificate.app, name="certificate")
 app.command()(status)
 app.command()(dns)
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:

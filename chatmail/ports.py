@@ -10,9 +10,10 @@ import secrets
 import socket
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
-from chatmail.services import PORTS
+from chatmail.services import PORTS, SERVICES
 from chatmail.trouble import Trouble
 from shared.settings import Settings
 
@@ -32,11 +33,26 @@ def choose(settings: Settings) -> dict[str, int]:
         wanted[name] = port or _free(settings.addresses, wanted.values())
     for name, port in wanted.items():
         _check(settings.addresses, name, port)
+    for port in metrics(settings).values():
+        _check(inner(settings), "metrics_port", port)
     return wanted
 
 
+def metrics(settings: Settings) -> dict[str, int]:
+    """Return where each service tells its numbers, by its name: nowhere, or at ports in a row."""
+    if not settings.metrics_port:
+        return {}
+    return {service.name: port for port, service in enumerate(SERVICES, settings.metrics_port)}
+
+
+def inner(settings: Settings) -> list[str]:
+    """Return the addresses at which they do: those chosen, else one of loopback, the suite's own if it has such."""
+    own = (address for address in settings.addresses if ip_address(address).is_loopback)
+    return settings.metrics_listen or [next(own, "127.0.0.1")]
+
+
 def _check(addresses: Sequence[str], name: str, port: int) -> None:
-    flag = "--" + name.replace("_", "-")
+    flag = "--" + name.replace("_", "-") if name in PORTS else f"MADDY_{name.upper()}"
     match _trouble(addresses, port):
         case 0:
             return

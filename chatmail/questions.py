@@ -10,6 +10,7 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+from chatmail.healthy import DIALOGUES
 from chatmail.services import Question
 
 ANSWER_SECONDS = 5.0
@@ -21,10 +22,8 @@ async def has_answered(question: Question, address: str, port: int) -> bool:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             match question:
-                case "EHLO":
-                    return await _greets(address, port, b"220", b"EHLO localhost\r\n", b"250", b"QUIT\r\n")
-                case "CAPABILITY":
-                    return await _greets(address, port, b"* OK", b"a CAPABILITY\r\n", b"* CAPABILITY", b"b LOGOUT\r\n")
+                case "EHLO" | "CAPABILITY":
+                    return await _greets(address, port, *DIALOGUES[question])
                 case "GET /health":
                     return (await http(address, port, "GET", "/health"))[0] == 200
                 case "event":  # a service without a door says it by itself

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from chatmail import strays
+from chatmail import ports, strays
 from chatmail.embedded import postgres, valkey
 from chatmail.embedded.postgres import OWNER, Postgres, connections_for
 from chatmail.embedded.valkey import Valkey
@@ -112,11 +112,13 @@ class Suite:
             "services": {keeper.process.name: keeper.ready_pid for keeper in self._services},
             "servers": {keeper.process.name: keeper.ready_pid for keeper in self._servers},
             "ports": {name: getattr(self.settings, name) for name in PORTS},
+            "metrics": ports.metrics(self.settings),
             "addresses": self.settings.addresses,
             "domain": self.settings.domain,
             "hostname": self.settings.hostname,
             "data": str(self.folder.root),
             "database_url": self._database_url(OPERATOR),
+            "owner_url": self._database_url(OWNER),
             "redis_url": self._redis_url(OPERATOR),
             "page": self.page,
             "settings": self.settings.model_dump(mode="json", exclude={"database_url", "redis_url"}),
@@ -149,6 +151,8 @@ class Suite:
 
     def _service(self, service: Service) -> Keeper:
         environment = self._environment(service.role)
+        environment["MADDY_METRICS_PORT"] = str(ports.metrics(self.settings).get(service.name, 0))
+        environment["MADDY_METRICS_LISTEN"] = ",".join(ports.inner(self.settings))
         if service.name == "register":  # the door /mxdeliv is smtp-in's, and so is its way into Postgres
             environment["MADDY_INBOUND_DATABASE_URL"] = self._database_url("smtp_in")
         process = Process(Command(service.name, [*_PYTHON, service.module], environment), self._hear)

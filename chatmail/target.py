@@ -31,6 +31,7 @@ class Target:
     database_url: str
     redis_url: str
     settings: Settings
+    owner_url: str = ""  # as the database's owner, where that is known: for backups
 
     @property
     def rules(self) -> Rules:
@@ -63,11 +64,18 @@ def hashed(password: str) -> str:
 
 def find(data: Path | None) -> Target:
     """Return the suite meant: `--data` first, then MADDY_DATABASE_URL, then MADDY_DATA or ./data; or raise Trouble."""
-    url = os.environ.get("MADDY_DATABASE_URL", "")
+    url = given_url()
     if url and data is None:
         settings = reading.read()
-        return Target(url, settings.redis_url, settings)
+        return Target(url, settings.redis_url, settings, url)
     return running(data or Path(os.environ.get("MADDY_DATA") or DEFAULT_DATA))
+
+
+def given_url() -> str:
+    """Return the database that the environment or a secret names; nothing where a data folder has its own."""
+    secrets = (folder / "maddy_database_url" for folder in reading.secrets())
+    named = (path.read_text().strip() for path in secrets if path.is_file())
+    return os.environ.get("MADDY_DATABASE_URL", "") or next(named, "")
 
 
 def running(data: Path) -> Target:
@@ -82,4 +90,5 @@ def running(data: Path) -> Target:
             f"no suite runs on {folder.root}; start it with `chatmail up`, name its folder with --data, "
             "or its database with MADDY_DATABASE_URL"
         ) from None
-    return Target(status["database_url"], status["redis_url"], Settings(**status["settings"]))
+    settings = Settings(**status["settings"])
+    return Target(status["database_url"], status["redis_url"], settings, status.get("owner_url", ""))

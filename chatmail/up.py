@@ -18,6 +18,7 @@ from chatmail.suite import Suite
 from chatmail.trouble import Trouble
 from shared import settings as reading
 from shared.address import literal_ip, parse_own_domain
+from shared.listen import notify
 from shared.settings import Settings
 
 _DEFAULT_ADDRESS = "127.0.0.1"
@@ -50,6 +51,7 @@ def up(flags: Mapping[str, str], ready_file: Path | None, *, is_json: bool) -> i
 
 async def _run(suite: Suite, screen: Screen, *, is_json: bool) -> None:
     stopping = asyncio.Event()
+    manager = notify.take()
 
     def stop() -> None:
         if stopping.is_set():  # asked twice: without patience
@@ -64,6 +66,7 @@ async def _run(suite: Suite, screen: Screen, *, is_json: bool) -> None:
         await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
+            notify.tell(notify.READY, manager)
             await waiting
     except BaseException:
         suite.kill()  # nobody was served yet, so nothing is to be finished
@@ -71,6 +74,7 @@ async def _run(suite: Suite, screen: Screen, *, is_json: bool) -> None:
     finally:
         starting.cancel()
         screen.say("stopping")
+        notify.tell(notify.STOPPING, manager)
         await suite.stop()
 
 

@@ -12,7 +12,9 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from shared import abuse
 from shared.address import Address, AddressError, parse_login
+from shared.metrics import catalog
 from shared.policy import accounts as policy
 from shared.policy.pace import Rate, step
 from shared.queue.logins import Logins
@@ -30,9 +32,19 @@ BIRTHS_A_SOURCE = Rate(per_minute=10, burst=50)
 class BadCredentials(Exception):
     """Unknown name, wrong password, banned, or not to be born: told alike."""
 
+    word: abuse.Word = "wrong_password"
+
 
 class TooOften(Exception):
     """Too many failures, or too many births, from this source."""
+
+    word: abuse.Word = "too_many_guesses"
+
+
+class TooManyBirths(TooOften):
+    """As the client sees it, one too many like any other."""
+
+    word: abuse.Word = "too_many_births"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,20 @@ class Login:
 
     async def authenticate(self, name: str, password: str, source: str) -> LoggedIn:
         """Return who this is; raise BadCredentials, TooOften, or Unavailable. `source` is a keyed hash."""
+        outcome: catalog.Login = "unavailable"
+        try:
+            who, outcome = await self._let_in(name, password, source)
+            return who
+        except BadCredentials:
+            outcome = "wrong"
+            raise
+        except TooOften:
+            outcome = "limited"
+            raise
+        finally:
+            catalog.LOGINS.count(outcome)
+
+    async def _let_in(self, name: str, password: str, source: str) -> tuple[LoggedIn, catalog.Login]:
         try:
             address = parse_login(name)
         except AddressError:
@@ -65,6 +91,7 @@ class Login:
         # Before anything is compared: else a guesser would go on until the answer is another one.
         self._attempts.check(source, str(address))
         found = await self._accounts.find(address)
+        outcome: catalog.Login = "ok" if isinstance(found, Account) else "new"
         # Whom we know is let in whatever others at the same source are doing.
         if not isinstance(found, Account) or not self._is_known(found, password):
             # Counted before the hash, so that many at once are not let through by one; given back if all is well.
@@ -73,7 +100,7 @@ class Login:
             self._attempts.give_back(source, str(address))
         if not found.was_seen_today:
             await self._accounts.saw_login(found.account_id)
-        return LoggedIn(found.account_id, found.mailbox_id, address)
+        return LoggedIn(found.account_id, found.mailbox_id, address), outcome
 
     def _is_known(self, account: Account, password: str) -> bool:
         return policy.may_be_password(password) and self._verified.get(account.account_id) == self._digest(
@@ -97,7 +124,8 @@ class Login:
             return None
         self._attempts.born(source)
         password_hash = await passwords.hash_password(password)
-        await self._accounts.admit(address, password_hash)
+        if await self._accounts.admit(address, password_hash):
+            catalog.BIRTHS.count("login")
         # Whoever was first, this is the account now: the password decides, as at any login.
         account = await self._accounts.find(address)
         if isinstance(account, Account) and account.password_hash == password_hash:
@@ -154,7 +182,7 @@ class _Attempts:
     def born(self, source: str) -> None:
         """Count a birth, or raise TooOften."""
         if not self._count(BIRTHS_A_SOURCE, _key("born", source)):
-            raise TooOften
+            raise TooManyBirths
 
     def _count(self, rate: Rate, key: bytes) -> bool:
         due = self._due.pop(key, 0.0)

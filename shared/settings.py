@@ -1,9 +1,9 @@
 """The settings of design §6, read once in a main and passed on.
 
 Environment variables with the prefix `MADDY_`, the same names for every service. Every field stands in
-`.env.example` with its default and a line of why; a test holds the two together. What must not be seen in an environment
-may be a file instead, named like the variable in small letters (`maddy_database_url`), in one of the folders where
-Docker and systemd put secrets; a variable wins over a file.
+`.env.example` with its default and a line of why; a test holds the two together. What must not be seen in an
+environment may be a file instead, named like the variable in small letters (`maddy_database_url`), in one of the
+folders where Docker and systemd put secrets; a variable wins over a file.
 """
 
 import os
@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     port_https: int = Field(443, ge=0, le=65535)
 
     metrics_port: int = Field(0, ge=0, le=65535)
+    metrics_listen: Names = []
     abuse_log: str = ""
 
     admin_contact: str = ""
@@ -135,11 +136,16 @@ class Settings(BaseSettings):
         """The addresses to bind; both wildcards unless chosen."""
         return self.listen or ["0.0.0.0", "::"]
 
+    @property
+    def metrics_addresses(self) -> list[str]:
+        """The addresses at which `metrics_port` is bound."""
+        return self.metrics_listen or self.addresses
+
 
 def read() -> Settings:
     """Read the settings from the environment, or end the program with the cause in one line."""
     try:
-        settings = Settings(_secrets_dir=_secrets())
+        settings = Settings(_secrets_dir=secrets())
     except ValueError as error:
         raise SystemExit(f"settings: {_first_line(error)}") from None
     if not settings.domain:
@@ -154,7 +160,8 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
-def _secrets() -> list[Path]:
+def secrets() -> list[Path]:
+    """Return the folders that hold secrets as files."""
     given = os.environ.get("CREDENTIALS_DIRECTORY", "")  # systemd.exec(5)
     folders = [DOCKER_SECRETS, *([Path(given)] if given else [])]
     return [folder for folder in folders if folder.is_dir()]

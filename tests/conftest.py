@@ -15,7 +15,8 @@ from chatmail.embedded import postgres as embedded_postgres
 from chatmail.embedded import valkey as embedded_valkey
 from chatmail.embedded.postgres import Postgres
 from chatmail.embedded.valkey import Valkey
-from tests import servers
+from tests import elsewhere, servers
+from tests.elsewhere import Elsewhere
 from tests.suite import Suite
 
 # What is quick and near the code comes first; a folder not named here comes after these.
@@ -68,8 +69,11 @@ def redis_url(redis_urls: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def suite() -> Iterator[Suite]:
-    """A running suite with default settings, shared by all tests that leave it as it was."""
+def suite() -> Iterator[Suite | Elsewhere]:
+    """A running suite with default settings, shared by all tests that leave it as it was; or what runs elsewhere."""
+    if running_elsewhere := elsewhere.named():
+        yield running_elsewhere
+        return
     with Suite() as running:
         yield running
 

@@ -24,6 +24,7 @@ from shared.policy.push import MAX_TOKENS
 
 INLINE_LIMIT = 64 * 1024
 ARRIVAL = 1_700_000_000  # 14 Nov 2023 22:13:20 UTC, counted up by a minute a message
+WAITED = 0.25  # seconds that every message has waited, here, when it is told
 UIDVALIDITY = 1_234_567
 
 
@@ -129,7 +130,7 @@ class MemoryStore:
             (uid, kept.message.flags) for uid, kept in box.messages.items() if uid < uidnext and kept.changed > since
         ]
         expunged = sorted(uid for modseq, uid in box.tombstones if modseq > since and uid < uidnext)
-        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged)
+        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged, [WAITED] * len(arrived))
 
     async def fetch(self, mailbox_id: int, uids: Sequence[int], *, header: bool, body: bool) -> Sequence[Message]:
         self._called("fetch")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,8 @@ class Suite:
     """One suite; `folder` is kept if given, else a temporary one is removed at the end.
 
     `settings` are MADDY_ variables and any other environment for it; nobody is told of new mail unless they say so.
-    `ports` are those it must have, by settings name. Its addresses are `user@[address]`.
+    `ports` are those it must have, by settings name. Its addresses are `user@[address]`. `under` is a command that
+    runs the suite as its arguments.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Suite:
         address: str = "",
         settings: Mapping[str, str] | None = None,
         ports: Mapping[str, int] | None = None,
+        under: Sequence[str] = (),
     ) -> None:
         self._is_temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="cm-"))
@@ -50,6 +52,7 @@ class Suite:
         self.log = self.folder / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._ports = {**dict.fromkeys(PORTS, 0), **(ports or {})}
+        self._under = under
 
     def __enter__(self) -> Self:
         self.start()
@@ -66,6 +69,7 @@ class Suite:
         """Start the suite, again on the same ports if it ran before, and return when it is ready."""
         flags = [word for name, port in self._ports.items() for word in ("--" + name.replace("_", "-"), str(port))]
         command = [
+            *self._under,
             sys.executable,
             "-m",
             "chatmail",

@@ -5,40 +5,37 @@ says, and tell three things apart that others mix up: there is no such name, the
 not find out. The last is LookupFailed, always transient, and never remembered.
 
 Whose word on DNSSEC counts (RFC 7672 §2.2: the way to the resolver must be safe too)? That of a resolver on loopback,
-or of one that the operator named in a network that is not public. From anyone else the AD bit is worth nothing.
+or of one that the operator named in a network that is not public, by its address or by a host name that leads there.
+From anyone else the AD bit is worth nothing.
 """
 
 import asyncio
 import errno
-import re
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 import dns.exception
 
 from shared.dns.answer import Answer, LookupFailed, Mx, NoSocket
 from shared.dns.cache import Cache
-from shared.dns.exchange import Server, exchange
+from shared.dns.exchange import exchange
 from shared.dns.message import Query, judge
+from shared.dns.servers import Servers
 
 PATIENCE = (1.0, 2.0, 60.0)  # seconds for each round of asking; datagrams get lost
 MAX_QUESTIONS = 500  # in flight at once, each a socket
 
-_SYSTEM = Path("/etc/resolv.conf")
-_SERVER = re.compile(r"\[(?P<six>[^]]+)\](?::(?P<six_port>\d{1,5}))?|(?P<four>[\d.]+)(?::(?P<four_port>\d{1,5}))?")
-
 
 class Resolver:
-    """Asks the servers given (`192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`), or the system's; one event loop only.
+    """Asks the servers given, or the system's; one event loop only.
 
-    `seconds` bounds one question, retries and all. Raises ValueError for servers it cannot read.
+    A server is `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`, `resolver` or `resolver.example.org:53`. `seconds`
+    bounds one question, retries and all. Raises ValueError for servers it cannot read.
     """
 
     def __init__(self, servers: Sequence[str] = (), *, seconds: float = 5.0) -> None:
-        self.servers = tuple(map(_named, servers)) or tuple(_system())
+        self._servers = Servers(servers)
         self._seconds = seconds
         self._cache = Cache()
         self._asking: dict[tuple[str, str], asyncio.Task[Answer]] = {}
@@ -91,14 +88,18 @@ class Resolver:
         try:
             async with asyncio.timeout(self._seconds), self._sockets:
                 answer = await self._ask(query)
+        except LookupFailed:
+            self._servers.doubt()
+            raise
         except TimeoutError:
+            self._servers.doubt()
             raise LookupFailed("no answer in time") from None
         self._cache.put(question, answer, time.monotonic())
         return answer
 
     async def _ask(self, query: Query) -> Answer:
         """Ask every server, then again those that said nothing; raise LookupFailed when none is left."""
-        failure, servers = LookupFailed("no server"), list(self.servers)
+        failure, servers = LookupFailed("no server"), list(await self._servers.find())
         for patience in PATIENCE:
             for server in tuple(servers):
                 try:
@@ -119,26 +120,3 @@ class Resolver:
         self._asking.pop(question, None)
         if not task.cancelled():
             task.exception()  # looked at, even if everyone who asked has gone
-
-
-def _named(text: str) -> Server:
-    """Read a server as an operator writes it, or raise ValueError."""
-    parts = _SERVER.fullmatch(text)
-    address = ip_address((parts["six"] or parts["four"]) if parts else text)
-    port = int((parts["six_port"] or parts["four_port"] or 53) if parts else 53)
-    if not 0 < port < 65536:
-        raise ValueError(f"{text} is no address of a DNS server")
-    return Server(str(address), port, is_trusted=not address.is_global)
-
-
-def _system() -> Iterable[Server]:
-    """Read the system's servers; it is this machine if there are none (resolv.conf(5))."""
-    try:
-        lines = [line.split() for line in _SYSTEM.read_text(errors="replace").splitlines()]
-    except OSError:
-        lines = []
-    texts = [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
-    for text in texts or ["127.0.0.1"]:
-        with suppress(ValueError):
-            address = ip_address(text)
-            yield Server(str(address), 53, is_trusted=address.is_loopback)

@@ -7,12 +7,14 @@ senders cannot be flooded: a source that is over its own limit leaves nothing in
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
+from shared import abuse
 from shared.address import Address
 from shared.listen.pace import SourcePace
+from shared.listen.ticket import Ip
 from shared.mail import reply
 from shared.mail.reply import Reply
 from shared.policy.pace import Rate
@@ -21,6 +23,12 @@ OF_SENDER = Rate(per_minute=20, burst=20)
 OF_SOURCE = Rate(per_minute=600, burst=600)
 
 _GUESSED = (reply.NO_SUCH_USER, reply.RELAYING_DENIED)
+
+_WORDS: dict[Reply, abuse.Word] = {
+    reply.RELAYING_DENIED: "relay_attempt",
+    reply.TOO_MANY_UNKNOWN: "unknown_recipients",
+    reply.TOO_MANY_ERRORS: "unknown_recipients",
+}
 
 Judged = TypeVar("Judged")
 
@@ -54,6 +62,12 @@ class Guesses:
         if not self._sources.may_go(source):
             return reply.TOO_MANY_ERRORS
         return None if self._senders.may_go(key) else reply.TOO_MANY_UNKNOWN
+
+
+def tell_firewall(peer: Ip, answers: Iterable[object]) -> None:
+    """Write down in the abuse log who asked for what it should not, once for the answers of one question."""
+    for word in {_WORDS[answer] for answer in answers if isinstance(answer, Reply) and answer in _WORDS}:
+        abuse.tell(word, peer)
 
 
 def _key(source: str, sender: Address | None) -> str:

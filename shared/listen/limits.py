@@ -12,10 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from secrets import token_bytes
 
-from shared.listen.ticket import Ticket
+from shared.listen.ticket import Ticket, read_ip
+from shared.metrics import catalog
 
 MAX_SOURCES = 65_536  # the least recently seen source is forgotten beyond this; about 15 MB
 
@@ -47,17 +48,25 @@ class SourceLimits:
         """Three quarters of all places are taken: who dawdles may be shown out sooner."""
         return len(self.tickets) > self._total * 3 // 4
 
-    def admit(self, address: str) -> Ticket | None:
-        """Return a ticket for a connection from this IP address, or None if it is one too many."""
+    @property
+    def is_full(self) -> bool:
+        """All places are taken: whoever comes now is refused for what others do."""
+        return len(self.tickets) >= self._total
+
+    def admit(self, address: str, *, is_proxy: bool = False) -> Ticket | None:
+        """Return a ticket for a connection from this IP address, or None if it is one too many.
+
+        A proxy of ours, which stands for many, counts against the total alone.
+        """
         source = self.source(address)
+        if is_proxy:
+            return None if self.is_full else self._ticket(source)
         bucket = self._bucket(source)
-        if bucket.tokens < 1 or bucket.connections >= self._connections or len(self.tickets) >= self._total:
+        if bucket.tokens < 1 or bucket.connections >= self._connections or self.is_full:
             return None
         bucket.tokens -= 1
         bucket.connections += 1
-        ticket = Ticket(source, on_release=lambda: _release(bucket), on_close=self._forget)
-        self.tickets.add(ticket)
-        return ticket
+        return self._ticket(source, lambda: _release(bucket))
 
     def source(self, address: str) -> str:
         """Return the keyed hash that stands for this IP address, or for its /64."""
@@ -73,8 +82,15 @@ class SourceLimits:
             self._sources.popitem(last=False)
         return bucket
 
+    def _ticket(self, source: str, on_release: Callable[[], None] = lambda: None) -> Ticket:
+        ticket = Ticket(source, on_release, self._forget)
+        self.tickets.add(ticket)
+        catalog.CONNECTIONS.add(1.0)
+        return ticket
+
     def _forget(self, ticket: Ticket) -> None:
         self.tickets.discard(ticket)
+        catalog.CONNECTIONS.add(-1.0)
         if not self.tickets:
             self.on_empty()
 
@@ -84,7 +100,5 @@ def _release(bucket: _Bucket) -> None:
 
 
 def _network(address: str) -> bytes:
-    ip = ip_address(address.partition("%")[0])
-    if not isinstance(ip, IPv6Address):
-        return ip.packed
-    return ip.ipv4_mapped.packed if ip.ipv4_mapped else ip.packed[:8]
+    ip = read_ip(address)
+    return ip.packed[:8] if isinstance(ip, IPv6Address) else ip.packed

@@ -19,7 +19,9 @@ from typing import Literal
 import uvloop
 
 from shared import log
+from shared.listen import notify
 from shared.listen.listener import Listener
+from shared.metrics.page import PAGE
 
 DRAIN_SECONDS = 20.0  # a message being received may still be stored and answered
 
@@ -46,6 +48,7 @@ def run(service_main: ServiceMain, workers: int = 1) -> None:
     allow_files()
     if workers > 1:
         raise SystemExit(_run_workers(service_main, workers))
+    PAGE.take(0)
     _run_here(service_main, None)
 
 
@@ -67,10 +70,13 @@ async def serve(listener: Listener, stopping: asyncio.Event, *background: Awaita
         task.add_done_callback(lambda done: _stop_if_failed(done, stopping))
     await listener.open()
     log.event("ready", ports=",".join(map(str, listener.ports)))
+    notify.tell(notify.READY)
     gc.collect()
     gc.freeze()  # what exists by now stays; later collections need not walk it
     await stopping.wait()
     log.event("stopping")
+    notify.tell(notify.STOPPING)
+    await listener.say_farewell()
     await listener.drain(DRAIN_SECONDS)
     for task in tasks:
         if not task.cancel():  # it has ended
@@ -132,7 +138,8 @@ def _run_workers(service_main: ServiceMain, workers: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)  # before the first fork: from then on there is something to stop
     signal.signal(signal.SIGINT, stop)
-    children = {_fork(service_main, reading, writing) for _ in range(workers)}
+    PAGE.spread(workers)
+    children = {_fork(service_main, worker, reading, writing) for worker in range(workers)}
     os.close(reading)
     worst = 0
     while children:
@@ -146,7 +153,7 @@ def _run_workers(service_main: ServiceMain, workers: int) -> int:
     return worst
 
 
-def _fork(service_main: ServiceMain, reading: int, writing: int) -> int:
+def _fork(service_main: ServiceMain, worker: int, reading: int, writing: int) -> int:
     child = os.fork()
     if child:
         return child
@@ -156,6 +163,7 @@ def _fork(service_main: ServiceMain, reading: int, writing: int) -> int:
     try:
         if writing >= 0:  # else the parent was told to stop between two forks, and the pipe says so
             os.close(writing)
+        PAGE.take(worker)
         _run_here(service_main, reading)
         status = 0
     except SystemExit as end:

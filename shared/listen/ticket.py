@@ -1,10 +1,20 @@
 """What an admitted connection carries with it."""
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Ip = IPv4Address | IPv6Address
 NOBODY = IPv6Address(0)  # the unspecified address, which no connection comes from (RFC 4291 §2.5.2)
+
+
+def read_ip(text: str) -> Ip:
+    """Read an IP address as sockets write it, perhaps with a zone; raise ValueError for anything else."""
+    return plain(ip_address(text.partition("%")[0]))
+
+
+def plain(ip: Ip) -> Ip:
+    """Return an IPv4 address written in IPv6 (RFC 4291 §2.5.5.2) as what it is."""
+    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
 
 
 def _nothing(*_: object) -> None:
@@ -15,9 +25,10 @@ class Ticket:
     """One admitted connection.
 
     `source` is a keyed hash of where it comes from: for counting, never for logs. `peer` is the address itself, for who
-    must hold a sender's claim against it, and for nothing else: it is never stored, counted or logged. A protocol
-    sets `on_drain` to learn that the service is about to stop, and calls `close` when its connection is lost; who
-    counts connections elsewhere sets `on_closed` to learn of that.
+    must hold a sender's claim against it, and for the abuse log, which is off unless an operator wants one
+    (`shared.abuse`); otherwise it is never stored, counted or logged. A protocol sets `on_drain` to learn that the
+    service is about to stop, and calls `close` when its connection is lost; who counts connections elsewhere sets
+    `on_closed` to learn of that.
     """
 
     __slots__ = ("_on_close", "_on_release", "is_closed", "is_released", "on_closed", "on_drain", "peer", "source")

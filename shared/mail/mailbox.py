@@ -45,13 +45,17 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What happened in a mailbox since a modseq: arrivals and flag changes as (uid, flags), ascending."""
+    """What happened in a mailbox since a modseq: arrivals and flag changes as (uid, flags), ascending.
+
+    `waited` are the seconds since each arrival, by the store's own clock; a store may leave them out.
+    """
 
     modseq: int
     uidnext: int
     arrived: Sequence[tuple[int, int]]
     flagged: Sequence[tuple[int, int]]
     expunged: Sequence[int]
+    waited: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)

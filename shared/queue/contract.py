@@ -14,7 +14,7 @@ PACE = "pace:"  # + account id: send pace, shared by all replicas
 PACE_ELSEWHERE = "pace:there:"  # + account id: the pace of its recipients at other servers
 LOGIN = "login:"  # + account id: keyed hash of the password verified last
 WAKE = "rq:wake:"  # + job:number: such a job waits already, a second one would find nothing to do
-PRESENCE = "presence:"  # + service:process: connections open now; present means alive
+PRESENCE = "presence:"  # + service:process: JSON of a few numbers; present means alive
 
 # RQ: one queue, jobs that carry one integer and return at once.
 QUEUE = "chatmail"

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 from shared import log
 from shared.mail import reply
 from shared.mail.reply import Reply
+from shared.metrics import catalog
 from shared.smtp.handler import Handler, Terms
 from shared.smtp.session import Answer, Session
 
@@ -114,7 +115,7 @@ class Connection(asyncio.Protocol):
     # Steps
 
     def _greet(self) -> None:
-        if not self._is_greeted:
+        if not self._is_greeted and not self._transport.is_closing():
             self._is_greeted = True
             self._out.append(self._session.greet())
             self._pump()
@@ -192,6 +193,7 @@ class Connection(asyncio.Protocol):
                 ssl_shutdown_timeout=LINGER_SECONDS,
             )
         except Exception as error:
+            catalog.ACCEPTS.count("handshake_failed")
             if not isinstance(error, OSError):  # SSLError and timeouts are OSErrors: the client's doing
                 log.failure("starttls_failed", error)
             secured = None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from shared.mail import reply
 from shared.mail.reply import Reply
-from shared.smtp import asking, path
+from shared.smtp import asking, path, tally
 from shared.smtp.asking import MAX_RECIPIENTS
 from shared.smtp.auth import MECHANISMS, Credentials, Exchange
 from shared.smtp.framer import BadLine, Chunk, End, Framer, Line, Verdict
@@ -242,8 +242,8 @@ class Session:
             return self._end(answer)
         self._login_failures += 1
         if self._login_failures < MAX_LOGIN_FAILURES:
-            return answer.line()
-        return answer.line() + self._end(reply.TOO_MANY_ERRORS)
+            return tally.spoken(answer).line()
+        return tally.spoken(answer).line() + self._end(reply.TOO_MANY_ERRORS)
 
     # Mail
 
@@ -287,7 +287,7 @@ class Session:
                 self._rejects += 1
             if self._rejects > MAX_REJECTS or answer.code == 421:
                 return b"".join(lines) + self._end(answer if answer.code == 421 else reply.TOO_MANY_ERRORS)
-            lines.append(answer.line())
+            lines.append(tally.spoken(answer).line())
         return b"".join(lines)
 
     def _data(self, argument: str) -> bytes:
@@ -318,9 +318,11 @@ class Session:
         return self._end(answer) if event.is_doubtful else self._junked(answer)
 
     async def _store(self, envelope: Envelope, received: Received) -> bytes:
+        size = received.size  # which it is no more once it is given away
         answer = await asking.store(self._handler, envelope, received)
         if answer.code >= 300:
             return self._junked(answer)
+        tally.accepted(size, len(envelope.rcpt_tos))
         self._junk = 0
         return answer.line()
 
@@ -328,7 +330,7 @@ class Session:
 
     def _junked(self, answer: Reply) -> bytes:
         # 421 from a handler means what it says (RFC 5321 §3.8).
-        return self._counted() or (self._end(answer) if answer.code == 421 else answer.line())
+        return self._counted() or (self._end(answer) if answer.code == 421 else tally.spoken(answer).line())
 
     def _counted(self) -> bytes:
         self._junk += 1
@@ -337,7 +339,7 @@ class Session:
     def _end(self, last: Reply) -> bytes:
         self.close()  # now: the client may take its time to hang up
         self._framer.clear()
-        return last.line()
+        return tally.spoken(last).line()
 
 
 _COMMANDS: dict[str, Callable[[Session, str], Answer]] = {

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from shared import log
+from shared.metrics import catalog
 from shared.storage.errors import NotDurable, Unavailable
 from shared.storage.lane import Connection, Lane
 
@@ -45,7 +46,7 @@ async def connect(url: str, service: str) -> Database:
 
     Raise NotDurable where the server could lose committed mail.
     """
-    durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} {_DELIVERS}")
+    durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} {_DELIVERS}", observe=catalog.COMMITS.observe)
     lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} {_MAY_BE_LATE}")
     read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} {_MAY_BE_LATE}")
     await _open(durable, _assert_usable)

@@ -8,6 +8,7 @@ fails is tried again item by item, so that one bad item cannot fail its neighbou
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -112,11 +113,16 @@ class _Lines:
         return everything
 
 
+def _unseen(_seconds: float) -> None:
+    pass
+
+
 class Lane:
     """A connection with a line before it; reconnects by itself, and says Unavailable while it cannot."""
 
-    def __init__(self, url: str, *, name: str, options: str) -> None:
+    def __init__(self, url: str, *, name: str, options: str, observe: Callable[[float], None] = _unseen) -> None:
         self._url = url
+        self._observe = observe  # told the seconds each batch took
         self._parameters: dict[str, Any] = {"application_name": name, "options": options, **PATIENCE}
         self._lines = _Lines()
         self._wake = asyncio.Event()
@@ -244,6 +250,7 @@ class Lane:
     async def _answer(self, operation: Any, batch: list[_Waiting]) -> None:
         assert self._connection
         items = [waiting.item for waiting in batch]
+        started = time.perf_counter()
         for tries_left in reversed(range(CONFLICT_TRIES)):
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -252,6 +259,7 @@ class Lane:
             except (pg.DeadlockDetected, pg.SerializationFailure):
                 if not tries_left:
                     raise
+        self._observe(time.perf_counter() - started)
         for waiting, answer in zip(batch, answers, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)

@@ -32,12 +32,13 @@ JOIN chatmail.account a ON a.id = q.account_id JOIN chatmail.mailbox b ON b.acco
 """
 
 CHANGES = b"""
-SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, f.uids, f.flags, x.uids
+SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
 JOIN chatmail.account a ON a.id = b.account_id
     AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags,
+        array_agg(extract(epoch FROM clock_timestamp() - m.arrived)::float8) AS waited
     FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
     FROM (SELECT DISTINCT unnest(c.uids) AS uid FROM chatmail.mailbox_change c

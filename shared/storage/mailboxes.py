@@ -36,10 +36,10 @@ class _Look(Light):
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[Changes | None] = [None] * len(items)
         cursor = await connection.execute(sql.CHANGES, columns, binary=True)
-        for index, modseq, uidnext, uids, flags, changed, changed_flags, expunged in await cursor.fetchall():
+        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, expunged in await cursor.fetchall():
             arrived = tuple(zip(uids or (), flags or (), strict=True))
             flagged = tuple(zip(changed or (), changed_flags or (), strict=True))
-            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, tuple(expunged or ()))
+            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, tuple(expunged or ()), tuple(waited or ()))
         return found
 
 

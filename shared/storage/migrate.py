@@ -3,11 +3,11 @@
 Strategy: under one advisory lock and in one transaction: roles, the migrations not yet seen, the functions and
 grants of this version, and the suite's own secrets where they are missing. Running it again changes nothing, so
 every start may run it; replicas that start together wait for one another. Where roles log in with passwords, these are
-files named by role in the folder `roles` of the secrets, and set again each time.
+files in the secrets, `roles/imap` or, where systemd puts them, `roles_imap`, and set again each time.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +112,14 @@ def run_file(connection: Connection, path: Path) -> None:
 def main() -> None:
     """Migrate the database of MADDY_DATABASE_URL, which must be its owner's."""
     settings = settings_room.read()
-    folder = settings_room.DOCKER_SECRETS / "roles"
-    passwords = {role: (folder / role).read_text().strip() for role in ROLES if (folder / role).is_file()}
-    for name in migrate(settings.database_url, settings, passwords):
+    for name in migrate(settings.database_url, settings, _given_passwords(settings_room.secrets())):
         print(f"applied {name}")
+
+
+def _given_passwords(folders: Sequence[Path]) -> dict[str, str]:
+    names = {role: (f"roles/{role}", f"roles_{role}") for role in ROLES}
+    found = {role: [folder / name for folder in folders for name in names[role]] for role in ROLES}
+    return {role: path.read_text().strip() for role in ROLES for path in found[role] if path.is_file()}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Self
 
 from shared.address import Address
+from shared.storage.operator_certificates import OperatorCertificates
 from shared.storage.operator_connection import OperatorConnection
 from shared.storage.operator_queue import OperatorQueue
 from shared.storage.operator_rules import OperatorRules
@@ -81,13 +82,14 @@ class Totals:
 class Operator:
     """One connection for one command; raises Unavailable.
 
-    `queue` is what waits for other servers, `rules` what holds about them.
+    `queue` is what waits for other servers, `rules` what holds about them, `certificates` how an authority is asked.
     """
 
     def __init__(self, url: str) -> None:
         self._connection = OperatorConnection(url)
         self.queue = OperatorQueue(self._connection)
         self.rules = OperatorRules(self._connection)
+        self.certificates = OperatorCertificates(self._connection)
 
     def __enter__(self) -> Self:
         return self

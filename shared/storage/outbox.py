@@ -35,6 +35,10 @@ EXPIRED = "SELECT * FROM chatmail.claim_expired(%b, %b, %b)"
 LATE = "SELECT * FROM chatmail.late(%b, %b)"
 WARN = "SELECT mailbox_id, modseq FROM chatmail.warn(%b, %b, %b, %b)"
 COUNT_TLS = "SELECT chatmail.count_tls(%b::text[], %b::text[], %b::text[], %b::bigint[])"
+BACKLOG = """
+SELECT (SELECT count(*) FROM (SELECT FROM chatmail.outbox LIMIT 100000) o),
+    coalesce((SELECT extract(epoch FROM now() - min(accepted))::float8 FROM chatmail.outbox_message), 0)
+"""
 GET_POLICIES = """
 SELECT domain, id, policy, extract(epoch FROM fetched)::float8, extract(epoch FROM expires)::float8
 FROM chatmail.sts_policy WHERE domain = ANY (%b::text[]) AND expires > now()
@@ -219,6 +223,11 @@ class Outbox:
         """Add to how TLS went, by (domain, policy type, result)."""
         domains, types, results = (list(column) for column in zip(*counts, strict=True))
         await self._lazy.submit(_One(COUNT_TLS), (domains, types, results, list(counts.values())))
+
+    async def backlog(self) -> tuple[int, float]:
+        """Return how many recipients wait, 100000 at the most, and the age in seconds of the oldest message."""
+        ((waiting, oldest),) = await self._lazy.submit(_One(BACKLOG), ())
+        return waiting, oldest
 
     async def policy(self, domain: str) -> tuple[str, bytes, float, float] | None:
         """Return a domain's MTA-STS policy that still holds: (id, text, fetched, expires) in seconds since 1970."""

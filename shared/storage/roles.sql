@@ -15,6 +15,15 @@ GRANT SELECT (login_key) ON chatmail.suite TO submission, imap;
 
 -- TLS.
 GRANT SELECT (certificate, certificate_key) ON chatmail.suite TO smtp_in, submission, imap, register;
+GRANT SELECT (id, chain, private_key, not_after) ON chatmail.acme_certificate TO smtp_in, submission, imap, register;
+GRANT EXECUTE ON FUNCTION chatmail.acme_answers TO register;
+GRANT SELECT (id, names, not_before, not_after, directory) ON chatmail.acme_certificate TO queue_worker;
+GRANT SELECT ON chatmail.acme_state TO queue_worker, operator;
+GRANT EXECUTE ON FUNCTION chatmail.acme_begin, chatmail.acme_stay, chatmail.acme_key, chatmail.acme_offer,
+    chatmail.acme_issued, chatmail.acme_failed TO queue_worker;
+GRANT SELECT (certificate) ON chatmail.suite TO operator;
+GRANT SELECT (names, not_before, not_after, directory, issued) ON chatmail.acme_certificate TO operator;
+GRANT EXECUTE ON FUNCTION chatmail.operator_renew_certificate TO operator;
 
 -- Recipients: does the address exist, has it room.
 GRANT SELECT (id, address, quota) ON chatmail.account TO smtp_in;
@@ -31,7 +40,9 @@ GRANT EXECUTE ON FUNCTION chatmail.store_flags, chatmail.expunge, chatmail.saw_m
 GRANT EXECUTE ON FUNCTION chatmail.expire, chatmail.trim_account, chatmail.nearly_full, chatmail.expire_accounts,
     chatmail.free_orphans TO queue_worker;
 
--- The outbox. Signing keys are the worker's alone.
+-- The outbox, of which the worker may count the rows. Signing keys are the worker's alone.
+GRANT SELECT (id) ON chatmail.outbox TO queue_worker;
+GRANT SELECT (id, accepted) ON chatmail.outbox_message TO queue_worker;
 GRANT SELECT ON chatmail.dkim_key, chatmail.sts_policy TO queue_worker;
 GRANT EXECUTE ON FUNCTION chatmail.worker_join, chatmail.worker_stay, chatmail.worker_leave, chatmail.lease,
     chatmail.claim, chatmail.claimed_body, chatmail.sign, chatmail.settle, chatmail.release, chatmail.claim_expired,

@@ -58,7 +58,7 @@ class Rig:
         self._has_tls = tls is not None
         terms = Terms(
             store=self.store,
-            doorkeeper=lambda _source: self.doorkeeper,
+            doorkeeper=lambda *_: self.doorkeeper,
             house=House(dialog.value("comment"), dialog.value("admin")),
             hostname="here.test",
             registry=self.registry,

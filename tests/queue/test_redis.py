@@ -149,19 +149,22 @@ def test_a_planted_callback_does_not_run(redis_urls: dict[str, str]) -> None:
 
 
 async def test_presence_is_counted_by_service(redis_urls: dict[str, str]) -> None:
-    task = asyncio.create_task(presence.announce(redis_urls["imap"], "imap", lambda: 17))
+    task = asyncio.create_task(presence.announce(redis_urls["imap"], "imap"))
     found: list[overview.Overview | None] = []
 
     async def look() -> bool:
         found.append(await asyncio.to_thread(overview.overview, redis_urls["operator"]))
-        return bool(found[-1] and found[-1].connections)
+        return bool(found[-1] and found[-1].services)
 
     for _ in range(100):
         if await look():
             break
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert found[-1] == overview.Overview({"imap": 17}, 0)
+    assert found[-1]
+    assert (list(found[-1].services), found[-1].jobs) == (["imap"], 0)
+    assert found[-1].services["imap"].replicas == 1
+    assert found[-1].services["imap"].rss > 1_000_000
     assert overview.overview(NOWHERE) is None
 
 

@@ -56,6 +56,8 @@ async def test_changes_tell_arrivals_flags_and_expunges_since_a_modseq(
     assert changes is not None
     assert (changes.arrived, changes.flagged, changes.expunged) == (((5, 0),), ((2, 1),), (1, 3))
     assert (changes.uidnext, changes.modseq) == (6, snapshot.modseq + 4)
+    assert len(changes.waited) == 1
+    assert 0 < changes.waited[0] < 60, "seconds since it was accepted"
     assert await store.changes(999_999, 1, 1) is None
 
 

@@ -66,7 +66,16 @@ WORKS = [
     "SELECT chatmail.count_tls('{}', '{}', '{}', '{}')",
     "SELECT chatmail.forget_destinations()",
     "SELECT chatmail.claim_pushes(1, 1, 1)",
+    "SELECT chatmail.acme_begin(-1, 1, 1)",
+    "SELECT chatmail.acme_stay(-1, 1)",
+    "SELECT chatmail.acme_key('https://ca.test', 'x')",
+    "SELECT chatmail.acme_offer(-1, '{}', '{}')",
+    "SELECT chatmail.acme_issued(-1, '', '', '', '{}', now(), now())",
+    "SELECT chatmail.acme_failed(-1, '', '{}', 1, '{}', 1)",
 ]
+_SHOWS = "SELECT chain, private_key FROM chatmail.acme_certificate"
+_ANSWERS = "SELECT token FROM chatmail.acme_answers()"
+_RENEWS = "SELECT chatmail.operator_renew_certificate()"
 
 MAY = {
     "smtp_in": [
@@ -75,6 +84,7 @@ MAY = {
         "SELECT target FROM chatmail.alias",
         "SELECT may_pass FROM chatmail.federation",
         ACCEPT,
+        _SHOWS,
     ],
     "submission": [
         "SELECT password_hash FROM chatmail.account",
@@ -82,17 +92,25 @@ MAY = {
         "SELECT may_pass FROM chatmail.federation",
         ACCEPT,
         DELIVER,
+        _SHOWS,
     ],
-    "imap": ["SELECT data FROM chatmail.body", "SELECT chatmail.expunge('{}', '{}')"],
+    "imap": ["SELECT data FROM chatmail.body", "SELECT chatmail.expunge('{}', '{}')", _SHOWS],
     "queue_worker": [
         "SELECT chatmail.expire_accounts(90, 1)",
         "SELECT chatmail.free_orphans()",
         "SELECT private_key FROM chatmail.dkim_key",
         "SELECT policy FROM chatmail.sts_policy",
+        "SELECT names FROM chatmail.acme_certificate",
         *WORKS,
     ],
-    "register": ["SELECT chatmail.registration('open')", "SELECT certificate FROM chatmail.suite"],
-    "operator": ["SELECT token FROM chatmail.token", "SELECT chatmail.operator_unban('nobody@example.org')"],
+    "register": ["SELECT chatmail.registration('open')", "SELECT certificate FROM chatmail.suite", _SHOWS, _ANSWERS],
+    "operator": [
+        "SELECT token FROM chatmail.token",
+        "SELECT chatmail.operator_unban('nobody@example.org')",
+        "SELECT names, not_after FROM chatmail.acme_certificate",
+        "SELECT problem FROM chatmail.acme_state",
+        _RENEWS,
+    ],
 }
 
 _WRITES = [
@@ -120,12 +138,17 @@ _WRITES = [
     "SELECT chatmail.give_up_workers(0)",
     "SELECT chatmail.due_destinations()",
     "SELECT chatmail.note_push('{1}')",
+    "UPDATE chatmail.acme_state SET next_at = now()",
+    "INSERT INTO chatmail.acme_challenge VALUES ('a', 'b', now())",
+    "DELETE FROM chatmail.acme_certificate",
+    "SELECT private_key FROM chatmail.acme_account",
+    "SELECT answer FROM chatmail.acme_challenge",
 ]
 _SEES_OUTBOX = ["SELECT recipient FROM chatmail.outbox", "SELECT domain FROM chatmail.destination"]
 _SIGNS = ["SELECT private_key FROM chatmail.dkim_key"]
 _READS_MAIL = ["SELECT data FROM chatmail.body", "SELECT uid FROM chatmail.message"]
 _DELIVERS = [DELIVER, ACCEPT]
-_MANAGES = ["SELECT chatmail.operator_delete_account('x@example.org')", "SELECT token FROM chatmail.token"]
+_MANAGES = ["SELECT chatmail.operator_delete_account('x@example.org')", "SELECT token FROM chatmail.token", _RENEWS]
 
 MAY_NOT = {
     "smtp_in": [
@@ -169,6 +192,8 @@ MAY_NOT = {
         *_DELIVERS,
         "SELECT address FROM chatmail.account",
         "SELECT certificate_key FROM chatmail.suite",
+        "SELECT private_key FROM chatmail.acme_certificate",
+        _ANSWERS,
     ],
     "register": [
         *_WRITES,
@@ -190,6 +215,8 @@ MAY_NOT = {
         *_SIGNS,
         "SELECT password_hash FROM chatmail.account",
         "SELECT certificate_key FROM chatmail.suite",
+        "SELECT private_key FROM chatmail.acme_certificate",
+        _ANSWERS,
         "SELECT body_id FROM chatmail.outbox_message",
     ],
 }

@@ -8,17 +8,22 @@ from imap.doorkeeper import Doorkeeper
 from imap.registry import Registry
 from imap.server import Server
 from imap.state import House
-from shared import log, settings
+from shared import abuse, log, settings
+from shared.listen import inner
 from shared.listen.certificate import Certificate
+from shared.listen.inner import Inner
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.run import run, serve
+from shared.listen.trusted import find
 from shared.login import Login
+from shared.metrics import catalog
 from shared.policy.accounts import Rules
 from shared.queue import bell, presence
 from shared.queue.logins import Logins
 from shared.settings import Settings
 from shared.storage.accounts import Accounts
+from shared.storage.certificates import InForce
 from shared.storage.database import Database, connect
 from shared.storage.mailboxes import Mailboxes
 from shared.storage.push import Tokens
@@ -29,6 +34,7 @@ def main() -> None:
     """Run until told to stop."""
     log.configure("imap")
     chosen = settings.read()
+    abuse.configure("imap", chosen.abuse_log)
     run(lambda stopping: _serve(chosen, stopping), chosen.workers)
 
 
@@ -39,7 +45,8 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     # A crash takes lazy changes back, and modseqs with them: the next bells would seem to be old ones.
     database.read.on_back = registry.look_all
     try:
-        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder, InForce(database.read))
+        await certificate.look()
         terms = Terms(
             store=Mailboxes(database, chosen.quota),
             doorkeeper=partial(Doorkeeper, await _login(chosen, database, logins)),
@@ -51,13 +58,27 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             is_bell_connected=lambda: hearing.is_connected,
             tokens=Tokens(database) if chosen.push_url else None,
         )
+        proxies = await find(chosen.proxy_from)
         listener = Listener(
             Server(terms).doors(chosen.addresses, chosen.port_imap, chosen.port_imaps),
             SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 20_000),
             has_siblings=chosen.workers > 1,
+            proxies=proxies,
         )
-        announcing = presence.announce(chosen.redis_url, "imap", lambda: listener.connections)
-        await serve(listener, stopping, certificate.watch(), hearing.listen(), announcing)
+        announcing = presence.announce(chosen.redis_url, "imap")
+        inside = Inner(
+            "imap",
+            lambda: database.is_available,
+            {
+                catalog.CERTIFICATE: lambda: certificate.ends_at,
+                catalog.BELL: lambda: hearing.is_connected,
+                catalog.SESSIONS: lambda: registry.sessions,
+                catalog.IDLING: lambda: registry.idling,
+            },
+            stopping,
+        )
+        showing = inner.serve(inside, chosen.metrics_addresses, chosen.metrics_port, has_siblings=chosen.workers > 1)
+        await serve(listener, stopping, certificate.watch(), proxies.watch(), hearing.listen(), announcing, showing)
     finally:
         await hearing.close()
         await logins.close()

@@ -8,7 +8,7 @@ while the client does not read.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,7 +19,8 @@ from imap.state import Conversation, CutOff, House, State
 from imap.store import Doorkeeper, Store, Tokens
 from imap.wire.framer import AFTER_LOGIN, Framed, Framer, Signal, TooBig
 from shared import log
-from shared.listen.ticket import Ticket
+from shared.listen.ticket import Ip, Ticket
+from shared.metrics import catalog
 
 MAX_WAITING = 64 * 1024  # octets of commands not answered yet, beyond which nothing is read
 MAX_ANSWERS = 64 * 1024  # octets of answers that leave in one write
@@ -34,13 +35,15 @@ LOOK_SECONDS = 60.0
 LOOK_SECONDS_WITHOUT_BELL = 10.0
 WRITE_SECONDS = 10 * 60.0
 
+_NOBODY: Sequence[float] = ()  # has waited
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
     """What connections share; `doorkeeper` makes one for a connection's source, without `tokens` there is no push."""
 
     store: Store
-    doorkeeper: Callable[[str], Doorkeeper]
+    doorkeeper: Callable[[str, Ip], Doorkeeper]
     house: House
     hostname: str
     registry: Registry
@@ -151,6 +154,11 @@ class Connection(asyncio.Protocol):
         self._talk.heard = max(self._talk.heard, modseq)
         self._nudge()
 
+    @property
+    def is_idling(self) -> bool:
+        """See `imap.registry.Listener`."""
+        return self._talk.state is State.IDLING
+
     def look(self) -> None:
         """See `imap.registry.Listener`."""
         self._talk.must_look = True
@@ -227,13 +235,21 @@ class Connection(asyncio.Protocol):
         elif self._is_rung:  # before commands, which may never cease
             self._is_rung = False
             if self._talk.state is State.IDLING:
-                await self._session.look()
+                await self._tell()
             elif self._talk.state is State.SELECTED:
                 await self._session.check()
         elif framed := self._framer.next():
             await self._act(framed)
         else:
             await self._wait()
+
+    async def _tell(self) -> None:
+        """Tell an idling client what has happened, and count how long what arrived has waited for that."""
+        self._talk.waited = _NOBODY
+        await self._session.look()
+        self._outlet.flush()
+        for seconds in self._talk.waited:
+            catalog.READABLE.observe(seconds)
 
     async def _act(self, framed: Framed) -> None:
         if isinstance(framed, bytes):
@@ -269,16 +285,20 @@ class Connection(asyncio.Protocol):
         assert self._terms.tls is not None
         self._outlet.flush()
         self._framer.clear()
-        upgraded = await self._loop.start_tls(
-            self._transport, self, self._terms.tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
-        )
+        try:
+            upgraded = await self._loop.start_tls(
+                self._transport, self, self._terms.tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except OSError:
+            catalog.ACCEPTS.count("handshake_failed")
+            raise
         self._transport = self._outlet.transport = cast(asyncio.Transport, upgraded)
         self._talk.starts_tls, self._talk.is_tls = False, True
 
     def _conversation(self) -> Conversation:
         return Conversation(
             store=self._terms.store,
-            doorkeeper=self._terms.doorkeeper(self._ticket.source),
+            doorkeeper=self._terms.doorkeeper(self._ticket.source, self._ticket.peer),
             output=self._outlet,
             house=self._terms.house,
             is_tls=self._transport.get_extra_info("sslcontext") is not None,

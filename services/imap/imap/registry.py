@@ -19,6 +19,10 @@ class Listener(Protocol):
     def look(self) -> None:
         """Look, whatever was heard."""
 
+    @property
+    def is_idling(self) -> bool:
+        """It waits in IDLE."""
+
 
 class Registry:
     """The open connections and the mailboxes they watch."""
@@ -32,6 +36,16 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def sessions(self) -> int:
+        """How many have logged in."""
+        return len(self._accounts)
+
+    @property
+    def idling(self) -> int:
+        """How many wait in IDLE; looks at every connection."""
+        return sum(listener.is_idling for listener in self._open)
 
     def add(self, listener: Listener) -> float:
         """Take in a connection; return its share (0 to 1) of any interval, so that rounds are spread over time."""

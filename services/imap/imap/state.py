@@ -4,7 +4,7 @@ Strategy: the states and the table of commands are data. `Conversation` is all t
 change; it is small, since ten thousand of them wait in one process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -117,6 +117,7 @@ class Conversation:
     admit: Callable[[int], bool] = field(default=_everybody)  # called at login: whether the account may have one more
     watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
     touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
+    waited: Sequence[float] = ()  # seconds since each arrival that was told last, at the moment of the look
 
     @property
     def mailbox(self) -> View:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from queue_worker import jobs
+from queue_worker.acme.renewal import Renewal, Wishes
 from queue_worker.chores import Chores
 from queue_worker.drain import Limits
 from queue_worker.engine import Engine
@@ -22,12 +23,15 @@ from queue_worker.transport.world import World
 from shared import log, settings
 from shared.address import parse_own_domain
 from shared.dns.resolver import Resolver
+from shared.listen import inner, notify
+from shared.listen.inner import Inner
 from shared.listen.run import run
 from shared.policy.retry import Schedule
 from shared.queue import presence, ringing, worker
 from shared.queue.bell import Bell
 from shared.settings import Settings
 from shared.storage import dkim_keys, expiry
+from shared.storage.certificates import Requests
 from shared.storage.database import Database, connect
 from shared.storage.expiry import Expiry
 from shared.storage.outbox import Outbox
@@ -51,9 +55,14 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         pusher = _pusher(chosen, database)
         _listen(chosen, housekeeper, engine, pusher)
         tasks = [asyncio.create_task(engine.run()), asyncio.create_task(chores.run())]
-        tasks.append(asyncio.create_task(presence.announce(chosen.redis_url, "queue-worker", lambda: 0)))
+        tasks.append(asyncio.create_task(presence.announce(chosen.redis_url, "queue-worker")))
+        inside = Inner("queue-worker", lambda: database.is_available)
+        showing = inner.serve(inside, chosen.metrics_addresses, chosen.metrics_port, has_siblings=chosen.workers > 1)
+        tasks.append(asyncio.create_task(showing))
         if pusher:
             tasks.append(asyncio.create_task(pusher.run()))
+        if chosen.acme_email:
+            tasks.append(asyncio.create_task(_renewal(chosen, database).run()))
         await _until(stopping, tasks)
     finally:
         await asyncio.to_thread(housekeeper.stop)
@@ -63,11 +72,13 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
 async def _until(stopping: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
     """Wait for the word to stop, or for a task that fails: its error ends the process, which is started anew."""
     log.event("ready")
+    notify.tell(notify.READY)
     gc.collect()
     gc.freeze()  # what exists by now stays; later collections need not walk it
     waiting = asyncio.create_task(stopping.wait())
     done, _ = await asyncio.wait({*tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
     log.event("stopping")
+    notify.tell(notify.STOPPING)
     for task in (*tasks, waiting):
         task.cancel()
     await asyncio.wait({*tasks, waiting})
@@ -135,6 +146,18 @@ def _pusher(chosen: Settings, database: Database) -> Pusher | None:
     if not chosen.push_url:
         return None
     return Pusher(Pushes(database.lazy), Poster(chosen.push_url), sweep_seconds=chosen.sweep_seconds)
+
+
+def _renewal(chosen: Settings, database: Database) -> Renewal:
+    wishes = Wishes(
+        hostname=chosen.hostname,
+        domains=[chosen.domain, *chosen.local_domains],
+        email=chosen.acme_email,
+        directory=chosen.acme_url,
+        root=chosen.acme_root,
+        files=chosen.tls_folder,
+    )
+    return Renewal(wishes, Requests(database.durable), Resolver(chosen.dns))
 
 
 def _housekeeper(chosen: Settings) -> Housekeeper:

@@ -8,6 +8,7 @@ from queue_worker.office import Ring, settle
 from queue_worker.reports import Reporter
 from shared import log
 from shared.mail.trouble import Unavailable
+from shared.metrics import catalog
 from shared.storage.outbox import DONE, LATER, Outbox, Overdue, Row, Settlement
 
 AT_ONCE = 100  # rows or messages of one look
@@ -35,6 +36,7 @@ class Chores:
         while True:
             await asyncio.sleep(self.every)
             try:
+                await self._measure()
                 await self._give_up()
                 await self._warn()
                 await self._write_tls()
@@ -42,6 +44,11 @@ class Chores:
                 continue
             except Exception as error:
                 log.failure("outbox-chores", error)
+
+    async def _measure(self) -> None:
+        waiting, oldest = await self.outbox.backlog()
+        catalog.OUTBOX.set(waiting)
+        catalog.OLDEST.set(oldest)
 
     async def _give_up(self) -> None:
         for _ in range(LOOKS):
@@ -74,6 +81,7 @@ class Chores:
             log.failure("report", error)
             return
         self.ring(await self.outbox.warn(report))
+        catalog.REPORTS.count("delay")
 
     async def _write_tls(self) -> None:
         if not self._tls:

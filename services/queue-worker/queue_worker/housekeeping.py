@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from shared import log
+from shared.metrics import catalog
 from shared.storage.errors import Unavailable
 from shared.storage.expiry import Expiry
 
@@ -58,6 +59,7 @@ class Housekeeper:
             after, removed, rung = self._expiry.expire_step(after)
             self._ring(rung)
             total += removed
+            catalog.EXPIRED.count(by=removed)
             self._is_stopping.wait(BREATH)
         while not self._is_stopping.is_set() and self._expiry.expire_accounts():
             self._is_stopping.wait(BREATH)

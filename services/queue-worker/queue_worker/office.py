@@ -22,6 +22,7 @@ from shared import log
 from shared.mail.dkim.sign import Signer
 from shared.mail.headers import scan
 from shared.mail.trouble import Unavailable
+from shared.metrics import catalog
 from shared.policy.retry import Schedule
 from shared.storage.outbox import DONE, LATER, LOST, UNTRIED, Claimed, Leased, Outbox, Row, Rung, Settlement
 
@@ -34,6 +35,13 @@ NO_ROOM_SECONDS = 20.0  # and then without one
 STOP_SECONDS = 2.0
 
 Ring = Callable[[Rung], None]
+
+_WORDS: dict[Outcome, catalog.Attempt] = {
+    Outcome.DELIVERED: "delivered",
+    Outcome.TRY_LATER: "deferred",
+    Outcome.REFUSED: "refused",
+    Outcome.AMBIGUOUS: "ambiguous",
+}
 
 
 class Courier(Protocol):
@@ -140,7 +148,10 @@ class Office:
             letter = await self._letter(claimed)
             # Stopped from here on, it may have arrived.
             under_way.settlement = _all(claimed, LATER, self.schedule.ambiguous)
-            return await courier.send(letter)
+            started = time.monotonic()
+            results = await courier.send(letter)
+            catalog.DELIVERY.observe(time.monotonic() - started)
+            return results
 
     async def _letter(self, claimed: Claimed) -> Letter:
         body = claimed.data if claimed.data is not None else await self.outbox.body(claimed)
@@ -188,6 +199,7 @@ class Office:
         return Settlement(claimed.worker, rows, self.reporter.failure(claimed, failed))
 
     def _row(self, row_id: int, attempts: int, result: Result) -> Row:
+        catalog.ATTEMPTS.count(_WORDS[result.outcome])
         if result.outcome in (Outcome.DELIVERED, Outcome.REFUSED):
             return Row(row_id, DONE)
         if result.outcome is Outcome.AMBIGUOUS:
@@ -206,6 +218,8 @@ async def settle(outbox: Outbox, settlement: Settlement, ring: Ring) -> None:
     while True:
         try:
             ring(await outbox.settle(settlement))
+            if settlement.report:
+                catalog.REPORTS.count("failure")
             return
         except Unavailable:
             await asyncio.sleep(POSTGRES_AWAY_SECONDS)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared import log
+from shared.metrics import catalog
 from shared.policy.push import Again, Done, Forget, GiveUp, Outcome, Patience, judge
 from shared.storage.errors import Unavailable
 from shared.storage.push import Due
@@ -23,7 +24,7 @@ LEASE_SECONDS = 120.0  # above the poster's patience, so that nobody else claims
 EXPIRE_SECONDS = 3600.0
 REPORT_SECONDS = 600.0
 
-_WORDS: dict[type[Outcome], str] = {Done: "told", Forget: "forgotten", Again: "again", GiveUp: "given_up"}
+_WORDS: dict[type[Outcome], catalog.Push] = {Done: "told", Forget: "forgotten", Again: "again", GiveUp: "given_up"}
 
 
 class Store(Protocol):
@@ -120,6 +121,7 @@ class Pusher:
 
     async def _settle(self, due: Due, outcome: Outcome) -> None:
         self._counts[_WORDS[type(outcome)]] += 1
+        catalog.PUSHES.count(_WORDS[type(outcome)])
         match outcome:
             case Forget():
                 await self._store.remove(due.token_id)

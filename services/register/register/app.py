@@ -21,6 +21,8 @@ from starlette.types import ASGIApp
 
 from register import links, qr, refusal, render
 from register.births import Births
+from register.challenges import PATH as CHALLENGES
+from register.challenges import Challenges
 from register.limits import Limits
 from register.refusal import Refusal
 from register.shell import MAX_BODY, Shell
@@ -109,6 +111,8 @@ class Web:
 
     async def _give(self, request: Request, token: str) -> Offer:
         if wait := self._limits.birth(_source(request)):
+            if self._limits.is_greedy(_source(request)) and hasattr(request.state, "tell_firewall"):
+                request.state.tell_firewall("too_many_births")  # `server` knows whom of
             raise refusal.too_often(wait)
         domain = self._visited(request).server.domain
         return self._offer(*await self._births.give(domain, token.strip()))
@@ -126,9 +130,14 @@ class Web:
 
 
 def build(
-    site: Site, births: Births, limits: Limits, is_trusted: Callable[[], bool], mail: ASGIApp | None = None
+    site: Site,
+    births: Births,
+    limits: Limits,
+    is_trusted: Callable[[], bool],
+    mail: ASGIApp | None = None,
+    challenges: Challenges | None = None,
 ) -> ASGIApp:
-    """Return the ASGI app; `mail` answers at `/mxdeliv`."""
+    """Return the ASGI app; `mail` answers at `/mxdeliv`, `challenges` to a certificate authority."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     web = Web(site, births, limits, is_trusted)
     app.add_api_route("/", web.front, methods=["GET", "HEAD", "POST"])
@@ -136,6 +145,8 @@ def build(
     app.add_api_route("/qr", web.picture, methods=["GET", "HEAD"])
     app.add_api_route("/.well-known/mta-sts.txt", web.mail_policy, methods=["GET", "HEAD"])
     app.add_api_route("/health", web.health, methods=["GET", "HEAD"])
+    if challenges:
+        app.add_api_route(CHALLENGES + "{token}", challenges.answer, methods=["GET", "HEAD"])
     for path in ("/.well-known/autoconfig/mail/config-v1.1.xml", "/mail/config-v1.1.xml"):
         app.add_api_route(path, web.autoconfig, methods=["GET", "HEAD"])
     for name in render.FILES:

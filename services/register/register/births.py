@@ -14,6 +14,7 @@ from typing import Protocol
 
 from register import refusal
 from shared.address import Address
+from shared.metrics import catalog
 from shared.policy.accounts import RandomBytes, Rules, mint
 from shared.storage.errors import Unavailable
 
@@ -89,6 +90,7 @@ class Births:
             except Unavailable:
                 raise refusal.away() from None
             if outcome == "created":
+                catalog.BIRTHS.count("token")
                 return address, password
             if outcome == "bad token":
                 raise refusal.bad_token()

@@ -1,8 +1,8 @@
 """How often one source may ask, and all sources together.
 
 Strategy: the generic cell rate algorithm keeps one number a source, the time at which its bucket would be full again.
-A source is the keyed hash its connection was admitted under (an IPv4 address or an IPv6 /64); headers such as
-X-Forwarded-For are never read. The figures are those of one process and are lost with it.
+A source is the keyed hash its connection was admitted under (an IPv4 address or an IPv6 /64), or, behind a web proxy of
+ours, that of the client it names. The figures are those of one process and are lost with it.
 """
 
 import time
@@ -32,6 +32,10 @@ class Allowance:
             self._due.popitem(last=False)
         return max(wait, 0.0)
 
+    def is_spent(self, source: str) -> bool:
+        """Tell whether the source would have to wait; nothing is counted."""
+        return self._due.get(source, 0.0) - self._clock() > self._tolerance
+
 
 class Limits:
     """The limits of the web service."""
@@ -44,6 +48,10 @@ class Limits:
     def birth(self, source: str) -> float:
         """Count an address asked for; return the seconds to wait, 0.0 for none."""
         return self._births.take(source) or self._all_births.take(EVERYONE)
+
+    def is_greedy(self, source: str) -> bool:
+        """Tell whether it is this source that asked for too many addresses, and not all sources together."""
+        return self._births.is_spent(source)
 
     def view(self, source: str) -> float:
         """Count a page or picture drawn; return the seconds to wait, 0.0 for none."""

@@ -5,7 +5,8 @@ is not used: of its work only the Date header is left, and `HttpServer.keep_time
 bounds that uvicorn does not set: how long a request and a connection may last, how large a request may be, how many
 may be waiting. The client's address never reaches the app: in its place stands the source its connection was
 admitted under. One path may be large: `/mxdeliv`, whose requests are whole messages. They have bounds of their own, and
-they alone carry the address (as `peer` in the scope's state), which a sender's claims are held against.
+they alone carry the address (as `peer` in the scope's state), which a sender's claims are held against. A web proxy of
+ours speaks for many: who asks is told anew by each of its requests.
 """
 
 import asyncio
@@ -13,15 +14,17 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Literal
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from register import forwarded
+from register.forwarded import Forwarding, Scheme
+from shared import abuse
 from shared.listen.door import Door
-from shared.listen.ticket import Ticket
+from shared.listen.ticket import Ip, Ticket
 
 REQUEST_SECONDS = 10.0  # from the first octet of a request to its last
 LIFE_SECONDS = 60.0  # of a connection, however busy
@@ -32,8 +35,6 @@ LARGE_SECONDS = 120.0  # for a large request; other servers wait a minute for it
 MAX_LARGE_HEADER = 320 * 1024  # a thousand recipients of the greatest length
 
 _SLICE = 4096
-
-Scheme = Literal["http", "https"]
 
 TOO_MANY_CONNECTIONS = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -57,10 +58,19 @@ class TooManyWaiting(Exception):
 class Connection(HttpToolsProtocol):
     """One connection: uvicorn's, with a ticket and with bounds."""
 
-    def __init__(self, config: Config, state: ServerState, ticket: Ticket, scheme: Scheme, large: Large) -> None:
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        ticket: Ticket,
+        scheme: Scheme,
+        large: Large,
+        forwarding: Forwarding | None,
+    ) -> None:
         super().__init__(config, state, {})
         self._ticket = ticket
         self._large = large
+        self._forwarding = forwarding if forwarding and ticket.peer in forwarding.proxies else None
         self._room = MAX_REQUEST
         self._scheme: Scheme = scheme
         self._unfinished = 0  # octets of the request that is arriving
@@ -107,11 +117,21 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_WAITING:
             raise TooManyWaiting
         super().on_headers_complete()
+        peer = self._attribute(self._forwarding) if self._forwarding else self._ticket.peer
         if self._large.octets and self.scope["raw_path"] == self._large.path:
             self._room += 2 * self._large.octets  # chunks have their price
             self._expect_request(LARGE_SECONDS)
             self._live_on(LARGE_SECONDS + LIFE_SECONDS)
-            self.scope["state"]["peer"] = self._ticket.peer
+            self.scope["state"]["peer"] = peer
+        # The pages may say of their visitor that he asks too much, but not learn who he is.
+        self.scope["state"]["tell_firewall"] = lambda word: abuse.tell(word, peer)
+
+    def _attribute(self, forwarding: Forwarding) -> Ip:
+        """Put the request down to whom the proxy names, and return that address; no task has seen the scope yet."""
+        client = forwarded.client(self._ticket.peer, self.headers, forwarding.proxies)
+        self.scope["client"] = (forwarding.source(str(client)), 0)
+        self.scope["scheme"] = forwarded.scheme(self.headers, self._scheme)
+        return client
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -144,10 +164,11 @@ class Connection(HttpToolsProtocol):
 
 
 class HttpServer:
-    """Makes the protocols of one ASGI app; `large` is where large requests are let in."""
+    """Makes the protocols of one ASGI app; `large` is where large requests are let in, `forwarding` through whom."""
 
-    def __init__(self, app: ASGIApp, large: Large = Large()) -> None:
+    def __init__(self, app: ASGIApp, large: Large = Large(), forwarding: Forwarding | None = None) -> None:
         self._large = large
+        self._forwarding = forwarding
         self._state = ServerState()
         self._config = Config(
             app,
@@ -166,7 +187,7 @@ class HttpServer:
 
     def speak(self, scheme: Scheme) -> Callable[[Ticket], Connection]:
         """Return what makes a protocol for a door."""
-        return lambda ticket: Connection(self._config, self._state, ticket, scheme, self._large)
+        return lambda ticket: Connection(self._config, self._state, ticket, scheme, self._large, self._forwarding)
 
     async def keep_time(self) -> None:
         """Keep the Date header right, for ever (RFC 9110 §6.6.1)."""

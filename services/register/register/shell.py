@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from register import refusal
+from register.challenges import PATH as CHALLENGES
 from register.links import https
 from register.mxdeliv import PATH
 from register.site import Site
@@ -72,7 +73,8 @@ class Shell:
             refused = refusal.too_large()
             return JSONResponse({"reason": refused.reason}, refused.status, {"Connection": "close"})
         # The self-signed certificate would only frighten people: with that one, the page is served in clear.
-        if scope["scheme"] == "http" and self._is_trusted() and scope["path"] != "/health":
+        is_for_all = scope["path"] == "/health" or scope["path"].startswith(CHALLENGES)
+        if scope["scheme"] == "http" and self._is_trusted() and not is_for_all:
             visited = self._site.at(Headers(scope=scope).get("host", ""))
             return RedirectResponse(https(visited.server, _target(scope)), 308)
         return self._app

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shared.address import Address
+from shared.inbound.guesses import tell_firewall
 from shared.inbound.reception import Letter, Reception, Visitor
 from shared.listen.ticket import Ticket
 from shared.mail import reply
@@ -36,6 +37,7 @@ class Stranger:
     async def recipients(self, envelope: Envelope, addresses: Sequence[Address]) -> Sequence[Reply]:
         """Judge each, as long as the sender has not named too many in vain."""
         judged = await self._reception.judge(self._ticket.source, envelope.mail_from, addresses)
+        tell_firewall(self._ticket.peer, judged.values())
         return [self._answer(address, judged[address]) for address in addresses]
 
     async def message(self, envelope: Envelope, received: Received) -> Reply:

@@ -2,17 +2,21 @@
 
 import asyncio
 
-from shared import log, settings
+from shared import abuse, log, settings
 from shared.address import parse_own_domain
 from shared.delivery import Delivery
 from shared.intake import Intake
+from shared.listen import inner
 from shared.listen.certificate import Certificate
 from shared.listen.disk import Disk
+from shared.listen.inner import Inner
 from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.pace import SourcePace, a_second
 from shared.listen.run import run, serve
+from shared.listen.trusted import find
 from shared.login import Login
+from shared.metrics import catalog
 from shared.policy.accounts import Rules
 from shared.policy.pace import Rate
 from shared.queue import contract, presence
@@ -24,6 +28,7 @@ from shared.settings import Settings
 from shared.smtp.handler import Terms
 from shared.smtp.spool import Budget
 from shared.storage.accounts import Accounts
+from shared.storage.certificates import InForce
 from shared.storage.database import Database, connect
 from shared.storage.deliveries import Deliveries
 from shared.storage.federation import Federation
@@ -37,13 +42,15 @@ def main() -> None:
     """Run until told to stop."""
     log.configure("submission")
     chosen = settings.read()
+    abuse.configure("submission", chosen.abuse_log)
     run(lambda stopping: _serve(chosen, stopping), chosen.workers)
 
 
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "submission")
     try:
-        certificate = Certificate(await read_certificate(database), chosen.tls_folder)
+        certificate = Certificate(await read_certificate(database), chosen.tls_folder, InForce(database.read))
+        await certificate.look()
         disk = Disk(chosen.data, chosen.min_free_disk)
         desk = _desk(chosen, database, disk, await read_login_key(database))
         limits = SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 5000)
@@ -56,13 +63,25 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
             budget=Budget(largest=chosen.max_message_size),
         )
         ports = (chosen.port_submissions, chosen.port_submission)
+        proxies = await find(chosen.proxy_from)
         listener = Listener(
             doors(desk, terms, certificate.context(), chosen.addresses, ports, lambda: limits.is_crowded),
             limits,
             has_siblings=chosen.workers > 1,
+            proxies=proxies,
         )
-        announcing = presence.announce(chosen.redis_url, "submission", lambda: listener.connections)
-        await serve(listener, stopping, certificate.watch(), disk.watch(), announcing)
+        announcing = presence.announce(chosen.redis_url, "submission")
+        inside = Inner(
+            "submission",
+            lambda: database.is_available,
+            {
+                catalog.DISK: lambda: disk.is_low,
+                catalog.CERTIFICATE: lambda: certificate.ends_at,
+            },
+            stopping,
+        )
+        showing = inner.serve(inside, chosen.metrics_addresses, chosen.metrics_port, has_siblings=chosen.workers > 1)
+        await serve(listener, stopping, certificate.watch(), proxies.watch(), disk.watch(), announcing, showing)
     finally:
         await database.close()
 

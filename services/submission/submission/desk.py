@@ -8,6 +8,7 @@ from typing import Protocol
 from shared.address import Address
 from shared.intake import Intake
 from shared.listen.pace import SourcePace, a_second
+from shared.listen.ticket import Ip
 from shared.login import LoggedIn
 from shared.storage.recipients import Recipient
 
@@ -63,6 +64,7 @@ class LoginTicket(Protocol):
     """`shared.listen.ticket.Ticket`, as login needs it."""
 
     source: str
+    peer: Ip
     is_closed: bool
     on_closed: Callable[[], None]
 

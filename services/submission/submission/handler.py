@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 
+from shared import abuse
 from shared.address import Address
 from shared.delivery import Incoming, Outgoing
 from shared.login import BadCredentials, LoggedIn, TooOften
@@ -45,10 +46,9 @@ class User:
         """Log in, and count no longer against the address that the user may share with many."""
         try:
             self._account = await self._desk.login.authenticate(name, password, self._ticket.source)
-        except BadCredentials:
-            return reply.BAD_CREDENTIALS
-        except TooOften:
-            return reply.AUTH_TOO_OFTEN
+        except (BadCredentials, TooOften) as error:
+            abuse.tell(error.word, self._ticket.peer)
+            return reply.BAD_CREDENTIALS if isinstance(error, BadCredentials) else reply.AUTH_TOO_OFTEN
         except Unavailable:
             return reply.AUTH_UNAVAILABLE
         if not self._take_place(self._account.account_id):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from chatmail import ports
-from chatmail.services import PORTS
+from chatmail.services import PORTS, SERVICES
 from chatmail.trouble import Trouble
 from shared.settings import Settings
 
@@ -62,3 +62,25 @@ def test_a_foreign_address_is_named() -> None:
     chosen = Settings.model_validate({"domain": HERE, "listen": "192.0.2.1", **dict.fromkeys(PORTS, 20001)})
     with pytest.raises(Trouble, match=r"no address 192\.0\.2\.1.*--listen"):
         ports.choose(chosen)
+
+
+def test_services_tell_their_numbers_at_ports_in_a_row_on_loopback() -> None:
+    chosen = Settings(domain="here.test", listen=["192.0.2.7", "127.0.0.9", "::1"], metrics_port=9100)
+    assert ports.metrics(chosen) == {service.name: 9100 + at for at, service in enumerate(SERVICES)}
+    assert ports.inner(chosen) == ["127.0.0.9"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "inner"),
+    [({}, ["127.0.0.1"]), ({"listen": "192.0.2.7"}, ["127.0.0.1"]), ({"metrics_listen": "10.0.0.1"}, ["10.0.0.1"])],
+    ids=["everywhere", "outside", "chosen"],
+)
+def test_where_else_they_tell_them(chosen: dict[str, str], inner: list[str]) -> None:
+    read = Settings.model_validate({"domain": "here.test", **chosen})
+    assert (ports.metrics(read), ports.inner(read)) == ({}, inner)
+
+
+def test_a_taken_port_for_numbers_is_said_in_time(taken: int) -> None:
+    doors = dict.fromkeys(PORTS, 0)
+    with pytest.raises(Trouble, match=f"port {taken} is taken.*MADDY_METRICS_PORT"):
+        ports.choose(settings(**doors, metrics_port=taken))

@@ -13,9 +13,12 @@ from imap import connection
 from imap.registry import MAX_SESSIONS
 
 from shared.listen.certificate import Certificate
+from shared.metrics import catalog
+from shared.metrics.page import PAGE
 from shared.storage import selfsigned
 from tests.dialogs.imap_rig import ANN, SECRET, Rig
 from tests.dialogs.player import Dialog, MemoryWire, SocketWire
+from tests.fakes import WAITED
 
 
 async def say(wire: MemoryWire | SocketWire, text: str, tag: str = "a") -> list[bytes]:
@@ -167,6 +170,26 @@ async def test_a_second_session_hears_what_the_first_one_does() -> None:
     assert await second.readline() == b"* 1 EXPUNGE\r\n"
     for wire in (first, second):
         await wire.close()
+
+
+async def test_only_who_idles_is_counted_as_waiting() -> None:
+    PAGE.spread(1)
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    rig._deliver()
+    assert b"* 1 EXISTS\r\n" in await say(wire, "NOOP")
+    await wire.send(b"i IDLE\r\n")
+    await wire.readline()
+    assert rig.registry.idling == rig.registry.sessions == 1
+    rig._flag("1", "\\Seen")
+    await wire.readline()
+    assert catalog.READABLE.here() == {}, "what is told now was no arrival"
+    rig._deliver()
+    assert await wire.readline() == b"* 2 EXISTS\r\n"
+    assert catalog.READABLE.here() == {str(WAITED): 1}
+    await wire.close()
+    assert rig.registry.idling == rig.registry.sessions == 0
 
 
 async def test_a_bell_that_rings_while_select_asks_is_heard() -> None:

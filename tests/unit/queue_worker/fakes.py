@@ -183,6 +183,10 @@ class MemoryOutbox:
         found, self.overdue = self.overdue[:most], self.overdue[most:]
         return found
 
+    async def backlog(self) -> tuple[int, float]:
+        await self._call("backlog")
+        return len(self.due), 90.0
+
     async def late(self, seconds: float, most: int) -> list[Overdue]:
         await self._call("late")
         return self.late_ones[:most]

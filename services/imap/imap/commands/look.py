@@ -22,6 +22,7 @@ async def look(talk: Conversation) -> None:
     if changes is None:
         raise Gone
     await tell(talk, view.apply(changes))
+    talk.waited = changes.waited
     # A bell from before this look is answered by it, whatever it said; one from meanwhile stands.
     if talk.heard == heard:
         talk.heard = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.metrics.page import PAGE
 from shared.queue.overview import overview
 from shared.queue.presence import announce
 from tests.unit.chatmail.commands.conftest import DOMAIN, Shell
@@ -92,16 +93,20 @@ def test_status_counts(shell: Shell) -> None:
 
 
 async def test_status_tells_who_is_there(shell: Shell, redis_urls: dict[str, str]) -> None:
-    there = asyncio.create_task(announce(redis_urls["imap"], "imap", lambda: 17))
+    PAGE.spread(1)  # what other tests of this process have counted is gone
+    there = asyncio.create_task(announce(redis_urls["imap"], "imap"))
     try:
-        while (seen := await asyncio.to_thread(overview, redis_urls["operator"])) is None or not seen.connections:
+        while (seen := await asyncio.to_thread(overview, redis_urls["operator"])) is None or not seen.services:
             await asyncio.sleep(0.01)
     finally:
         there.cancel()
         await asyncio.gather(there, return_exceptions=True)
     shell.environment = {**shell.environment, "MADDY_REDIS_URL": redis_urls["operator"]}
     status = shell.json("status")
-    assert (status["connections"]["imap"], status["connections"]["register"], status["queue"]) == (17, None, 0)
+    assert (status["connections"], status["queue"]) == ({**dict.fromkeys(status["services"]), "imap": 0}, 0)
+    assert (status["services"]["imap"]["replicas"], status["services"]["register"]) == (1, None)
+    _, shown, _ = shell.run("status")
+    assert "register      away" in shown
 
 
 def test_status_without_redis_says_so(shell: Shell) -> None:

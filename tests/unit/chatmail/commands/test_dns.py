@@ -122,7 +122,7 @@ def test_an_address_needs_no_dns(run: Run) -> None:
     ("settings", "sentence"),
     [
         ({"domain": "192.0.2.7", "local_domains": "a.test"}, "a domain needs a host with a name"),
-        ({"dns": "resolver.test"}, "MADDY_DNS: "),
+        ({"dns": "-resolver.test"}, "MADDY_DNS: "),
         ({"dns": "127.0.0.1:99999"}, "MADDY_DNS: 127.0.0.1:99999 is no address of a DNS server"),
     ],
 )

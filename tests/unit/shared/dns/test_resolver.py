@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
 
 import pytest
 
@@ -244,46 +243,3 @@ async def test_a_server_that_fails_or_is_not_there_has_the_next_asked(dns: DnsSe
         assert broken.asked["mx.a.test", "A"] == 1
     with pytest.raises(LookupFailed, match="no way"):
         await Resolver([nobody], seconds=3).lookup("a.test", "A")
-
-
-@pytest.mark.parametrize(
-    ("text", "address", "port", "is_trusted"),
-    [
-        ("127.0.0.1", "127.0.0.1", 53, True),
-        ("10.1.2.3:5353", "10.1.2.3", 5353, True),
-        ("9.9.9.9", "9.9.9.9", 53, False),
-        ("::1", "::1", 53, True),
-        ("[2620:fe::9]:54", "2620:fe::9", 54, False),
-        ("[fd00::1]", "fd00::1", 53, True),
-    ],
-)
-def test_servers_are_read(text: str, address: str, port: int, is_trusted: bool) -> None:
-    (server,) = Resolver([text]).servers
-    assert (server.address, server.port, server.is_trusted) == (address, port, is_trusted)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "dns.test", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[127.0.0.1", "1.2.3"]
-)
-def test_what_is_no_server_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="address"):
-        Resolver([text])
-
-
-@pytest.mark.parametrize(
-    ("text", "servers"),
-    [
-        ("nameserver 127.0.0.53\noptions edns0\n", [("127.0.0.53", True)]),
-        ("# a\nnameserver 10.0.0.1\nnameserver junk\nnameserver fe80::1\n", [("10.0.0.1", False), ("fe80::1", False)]),
-        ("", [("127.0.0.1", True)]),
-        (None, [("127.0.0.1", True)]),
-    ],
-)
-def test_the_system_s_servers(
-    text: str | None, servers: list[tuple[str, bool]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "resolv.conf"
-    if text is not None:
-        file.write_text(text)
-    monkeypatch.setattr(resolving, "_SYSTEM", file)
-    assert [(server.address, server.is_trusted) for server in Resolver().servers] == servers

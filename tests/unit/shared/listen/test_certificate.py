@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from shared.listen import certificate as certificates
 from shared.listen.certificate import Certificate
+from shared.mail.trouble import Unavailable
 
 
 def make_pair(name: str, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> tuple[str, str]:
@@ -181,6 +182,98 @@ async def test_watch_takes_up_a_new_pair(tmp_path: Path) -> None:
     while not certificate.is_operators:
         await asyncio.sleep(0.01)
     watching.cancel()
+
+
+class Postgres:
+    """What an authority issued: `shared.storage.certificates.InForce`."""
+
+    def __init__(self, number: int = 0, pair: tuple[str, str] | None = None) -> None:
+        self.now = (number, pair)
+        self.is_away = False
+        self.fetched = 0
+
+    async def number(self) -> int:
+        if self.is_away:
+            raise Unavailable
+        return self.now[0]
+
+    async def pair(self) -> tuple[int, certificates.Pair] | None:
+        self.fetched += 1
+        number, pair = self.now
+        return (number, (pair[0].encode(), pair[1].encode())) if pair else None
+
+
+async def test_an_authoritys_is_taken_up_and_given_up(tmp_path: Path) -> None:
+    postgres = Postgres()
+    certificate = Certificate(FALLBACK, tmp_path, postgres)
+    context = certificate.context()
+    await certificate.look()
+    assert (shown(context)[0], certificate.is_trusted) == ("fallback", False)
+    postgres.now = (1, SECOND)
+    for _ in range(3):
+        await certificate.look()
+    assert (shown(context)[0], certificate.is_trusted, certificate.kind) == ("second", True, "issued")
+    assert postgres.fetched == 1  # once for each new one
+    postgres.is_away = True
+    await certificate.look()
+    assert shown(context)[0] == "second"
+    postgres.is_away = False
+    postgres.now = (2, RSA)
+    await certificate.look()
+    assert shown(context)[0] == "rsa"
+    postgres.now = (0, None)  # it is over
+    await certificate.look()
+    assert (shown(context)[0], certificate.is_trusted) == ("fallback", False)
+
+
+async def test_the_operators_come_first_and_are_missed_twice_before_they_are_gone(tmp_path: Path) -> None:
+    certificate = Certificate(FALLBACK, tmp_path, Postgres(1, RSA))
+    context = certificate.context()
+    await certificate.look()
+    assert shown(context)[0] == "rsa"
+    put(tmp_path, SECOND)
+    await certificate.look()
+    assert (shown(context)[0], certificate.is_operators) == ("second", True)
+    (tmp_path / "privkey.pem").rename(tmp_path / "away")
+    await certificate.look()
+    assert shown(context)[0] == "second"
+    await certificate.look()
+    assert (shown(context)[0], certificate.is_operators) == ("rsa", False)
+    (tmp_path / "away").rename(tmp_path / "privkey.pem")  # the very same files
+    await certificate.look()
+    assert shown(context)[0] == "second"
+
+
+async def test_files_that_are_gone_stay_in_force_where_there_is_nothing_better(tmp_path: Path) -> None:
+    put(tmp_path, SECOND)
+    certificate = Certificate(FALLBACK, tmp_path, Postgres())
+    context = certificate.context()
+    (tmp_path / "privkey.pem").unlink()
+    for _ in range(4):
+        await certificate.look()
+    assert shown(context)[0] == "second"
+
+
+async def test_a_broken_one_of_an_authority_keeps_the_old(tmp_path: Path) -> None:
+    postgres = Postgres(1, SECOND)
+    certificate = Certificate(FALLBACK, tmp_path, postgres)
+    context = certificate.context()
+    await certificate.look()
+    postgres.now = (2, (SECOND[0], RSA[1]))
+    await certificate.look()
+    assert shown(context)[0] == "second"
+
+
+def test_one_that_is_over_is_shown_and_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, SECOND)
+    monkeypatch.setattr(certificates.time, "time", lambda: datetime.datetime.now().timestamp() + 3 * 86400)
+    with caplog.at_level("INFO", "chatmail"):
+        certificate = Certificate(FALLBACK, tmp_path)
+    assert shown(certificate.context())[0] == "second"
+    assert (certificate.is_operators, certificate.is_trusted) == (True, False)
+    assert "certificate_is_over" in caplog.text
 
 
 @pytest.fixture

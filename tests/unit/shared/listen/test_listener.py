@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from shared.listen import bind as binding
 from shared.listen import listener as listening
 from shared.listen.certificate import Certificate
 from shared.listen.door import Door
@@ -197,8 +198,8 @@ async def test_a_host_without_ipv6_has_no_such_door(monkeypatch: pytest.MonkeyPa
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return bound(family, door, has_siblings=has_siblings)
 
-    bound = listening._bound
-    monkeypatch.setattr(listening, "_bound", no_ipv6)
+    bound = binding._bound
+    monkeypatch.setattr(binding, "_bound", no_ipv6)
     async with opened(Door("::", 0, Echo), Door("127.0.0.1", 0, Echo)) as listener:
         assert listener.ports[0] == 0
         assert await first_line(listener.ports[1]) == b"hello\r\n"
