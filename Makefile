@@ -6,15 +6,17 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
 FAULTS = tests/faults
+STRANGERS = tests/strangers tests/proxies tests/deploy
 DOCKER = tests/docker
+SLOWER = $(FAULTS) $(STRANGERS) $(DOCKER)
 
-.PHONY: up test check fmt lock test-faults test-docker bench bench-out clean
+.PHONY: up test check fmt lock test-faults test-strangers test-docker bench bench-out clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
 
 test: check
-	$(BIN)/pytest --ignore=$(FAULTS) --ignore=$(DOCKER) $(ARGS)
+	$(BIN)/pytest $(SLOWER:%=--ignore=%) $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
@@ -28,6 +30,10 @@ fmt: $(VENV)/dev.stamp
 
 test-faults: $(VENV)/dev.stamp
 	$(BIN)/pytest $(FAULTS) $(ARGS)
+
+# Beside Debian's own programs: Postfix, a certificate authority, proxies, systemd's and fail2ban's checks.
+test-strangers: $(VENV)/dev.stamp
+	$(BIN)/pytest $(STRANGERS) $(ARGS)
 
 # Needs a Docker engine with compose, and root.
 test-docker: $(VENV)/dev.stamp

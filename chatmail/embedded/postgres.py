@@ -150,8 +150,8 @@ def _check_version(programs: Path, data: Path) -> None:
     if words[2].split(".")[0] != made_by:
         raise Trouble(
             f"the data folder was made by PostgreSQL {made_by}, and {programs} is {words[2]}; "
-            f"name the older programs with {binaries.POSTGRES_VARIABLE}, or move the data: `chatmail backup` with those, "
-            "`chatmail restore` with these"
+            f"name the older programs with {binaries.POSTGRES_VARIABLE}, or move the data: `chatmail backup` with "
+            "those, `chatmail restore` with these"
         )
 
 
