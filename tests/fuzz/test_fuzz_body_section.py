@@ -1,5 +1,6 @@
-"""Invariants of BODY[…]: a section is read or refused; what it cuts lies inside the message, whatever the range;
-header fields that are picked and those that are not make up the header; ENVELOPE is one balanced list for any octets.
+"""Invariants of BODY[…] and BINARY[…]: a section is read or refused; what it cuts lies inside the message, whatever the
+range; header fields that are picked and those that are not make up the header; ENVELOPE is one balanced list for any
+octets.
 """
 
 import re
@@ -10,11 +11,12 @@ from imap.wire import section
 from imap.wire.answer import Fault
 from imap.wire.envelope import addresses, envelope
 from imap.wire.grammar import Scanner
-from imap.wire.section import Section, pick_fields
+from imap.wire.section import Form, Section, pick_fields
 
 _WORDS = [b"]", b"HEADER", b"TEXT", b"HEADER.FIELDS", b".NOT", b"A", b"1", b"0", b"MIME", b"<0.5>", b"4294967295"]
+_DIGITS = [b"1.", b"2.3", b".1", b"01"]
 _SIGNS = [b" (", b" ", b")", b".", b"<", b">", b'"', b"{2}\r\nab", b"\xff"]
-_PARTS = st.sampled_from(_WORDS + _SIGNS)
+_PARTS = st.sampled_from(_WORDS + _DIGITS + _SIGNS)
 _TEXTS = st.lists(_PARTS, max_size=10).map(b"".join)
 _LINE = st.one_of(
     st.sampled_from(
@@ -42,6 +44,21 @@ def test_sections(text: bytes, header_size: int, text_size: int) -> None:
         offset, length = asked.span(header_size, header_size + text_size)
         assert 0 <= offset <= offset + length <= header_size + text_size
     assert asked.label.startswith(b"BODY[")
+    # A label is read as what it says.
+    said = section.read(Scanner(asked.label.removeprefix(b"BODY[").partition(b"<")[0]))
+    assert (said.text, said.fields, said.path) == (asked.text, asked.fields, asked.path)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(_TEXTS, st.sampled_from([Form.DECODED, Form.DECODED_SIZE]))
+def test_binary_sections(text: bytes, form: Form) -> None:
+    try:
+        asked = section.read_binary(Scanner(text), form)
+    except Fault:
+        return
+    assert asked.label.startswith(form.value + b"[")
+    assert not asked.text
+    assert not asked.fields
 
 
 @settings(max_examples=500, derandomize=True, deadline=None)

@@ -8,6 +8,7 @@ while the client does not read.
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -304,6 +305,7 @@ class Connection(asyncio.Protocol):
             is_tls=self._transport.get_extra_info("sslcontext") is not None,
             may_start_tls=self._terms.tls is not None,
             tokens=self._terms.tokens,
+            now=time.time,
             admit=lambda account_id: self._terms.registry.admit(self, account_id),
             watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
             touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),

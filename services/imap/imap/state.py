@@ -51,11 +51,15 @@ WELCOME: dict[bytes, frozenset[State]] = {
     b"EXPUNGE": _SELECTED,
     b"FETCH": _SELECTED,
     b"SEARCH": _SELECTED,
+    b"SORT": _SELECTED,
     b"STORE": _SELECTED,
+    b"THREAD": _SELECTED,
     b"UID EXPUNGE": _SELECTED,
     b"UID FETCH": _SELECTED,
     b"UID SEARCH": _SELECTED,
+    b"UID SORT": _SELECTED,
     b"UID STORE": _SELECTED,
+    b"UID THREAD": _SELECTED,
     b"UNSELECT": _SELECTED,
 }
 
@@ -63,10 +67,13 @@ OPENING = frozenset({b"SELECT", b"EXAMINE"})
 
 # RFC 3501 §5.5 and §7.4.1: no EXPUNGE while these run, so nothing is told at their end. Nor where a mailbox is opened:
 # Delta Chat goes by the UIDNEXT that it reads there, and would take an EXISTS that is newer for a part of the same.
-QUIET = OPENING | {b"FETCH", b"STORE", b"SEARCH"}
+QUIET = OPENING | {b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD"}
 
 _ALWAYS = b"IMAP4rev1 LITERAL- ID XCHATMAIL"
-_AFTER_LOGIN = b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"
+_AFTER_LOGIN = (
+    b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"
+    b" ESEARCH SEARCHRES WITHIN SORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT BINARY PREVIEW"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,10 @@ class Gone(Exception):
 
 def _nobody(_mailbox_id: int) -> None:
     """Tell nobody."""
+
+
+def _never() -> float:
+    return 0.0
 
 
 def _everybody(_account_id: int) -> bool:
@@ -117,6 +128,8 @@ class Conversation:
     admit: Callable[[int], bool] = field(default=_everybody)  # called at login: whether the account may have one more
     watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
     touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
+    now: Callable[[], float] = field(default=_never)  # seconds since 1970 UTC
+    saved: Sequence[int] = ()  # the UIDs that the last search saved (RFC 5182)
     waited: Sequence[float] = ()  # seconds since each arrival that was told last, at the moment of the look
 
     @property
@@ -139,6 +152,7 @@ class Conversation:
     def deselect(self) -> None:
         """Leave the mailbox, if one is selected."""
         self.view = None
+        self.saved = ()
         self.state = State.AUTHENTICATED
 
     def capabilities(self) -> bytes:

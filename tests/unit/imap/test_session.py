@@ -1,45 +1,12 @@
 import re
 
 import pytest
-from imap.session import MAX_BAD, Session
-from imap.state import Conversation, CutOff, House, State
+from imap.session import MAX_BAD
+from imap.state import CutOff, State
 from imap.store import Flag, Snapshot
 from imap.wire.framer import TooBig
 
-from tests.fakes import MemoryDoorkeeper, MemoryStore
-
-
-class Said:
-    def __init__(self) -> None:
-        self.text = b""
-        self.drains = 0
-
-    def write(self, data: bytes) -> None:
-        self.text += data
-
-    async def drain(self) -> None:
-        self.drains += 1
-
-    def taken(self) -> bytes:
-        text, self.text = self.text, b""
-        return text
-
-
-class Table:
-    """A session at a table: what it says, and what it reports."""
-
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.keeper = MemoryDoorkeeper(self.store)
-        self.box = self.keeper.know("ann@here.test", "secret")
-        self.said = Said()
-        self.reports: list[tuple[str, BaseException]] = []
-        self.talk = Conversation(self.store, self.keeper, self.said, House(), is_tls=True)
-        self.session = Session(self.talk, lambda name, error: self.reports.append((name, error)))
-
-    async def say(self, text: str) -> bytes:
-        await self.session.handle(text.encode() + b"\r\n")
-        return self.said.taken()
+from tests.unit.imap.table import Table
 
 
 @pytest.fixture

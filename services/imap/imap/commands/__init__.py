@@ -18,9 +18,11 @@ from imap.commands import (
     quota,
     search,
     select,
+    sort,
     starttls,
     status,
     store,
+    thread,
 )
 from imap.state import Conversation
 from imap.wire.answer import Answer
@@ -49,12 +51,16 @@ COMMANDS: dict[bytes, Run] = {
     b"SEARCH": search.run,
     b"SELECT": select.run,
     b"SETMETADATA": metadata.put,
+    b"SORT": sort.run,
     b"STARTTLS": starttls.run,
     b"STATUS": status.run,
     b"STORE": store.run,
+    b"THREAD": thread.run,
     b"UID EXPUNGE": expunge.run,
     b"UID FETCH": fetch.run,
     b"UID SEARCH": search.run,
+    b"UID SORT": sort.run,
     b"UID STORE": store.run,
+    b"UID THREAD": thread.run,
     b"UNSELECT": close.run,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from imap.commands.numbers import chosen
 from imap.state import Conversation
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
@@ -21,7 +22,7 @@ async def run(talk: Conversation, command: Command) -> Answer:
         raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
     deleted = talk.mailbox.deleted()
     if wanted is not None:
-        named = set(talk.mailbox.by_uid(wanted))
+        named = set(chosen(talk, command, wanted))
         deleted = [uid for uid in deleted if uid in named]
     missing = len(deleted)
     async for gone in remove(talk, deleted):

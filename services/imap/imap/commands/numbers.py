@@ -8,6 +8,8 @@ from imap.wire.sequence_set import SequenceSet
 
 def chosen(talk: Conversation, command: Command, numbers: SequenceSet) -> list[int]:
     """Return the UIDs that a set of UIDs or of message numbers, as the command has it, stands for."""
+    if numbers.is_saved:
+        return [uid for uid in talk.saved if talk.mailbox.number(uid)]
     return talk.mailbox.by_uid(numbers) if command.is_uid else talk.mailbox.by_number(numbers)
 
 

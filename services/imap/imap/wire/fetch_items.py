@@ -1,30 +1,38 @@
-"""FETCH data items (RFC 3501 §6.4.5) as a plan.
+"""FETCH data items (RFC 3501 §6.4.5, RFC 3516, RFC 8970) as a plan.
 
 Strategy: what a client asks is read once into a `Plan` that also says what the store must bring. Clients ask the
 same few things for ever, so plans are remembered by the octets they were read from.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from imap.wire import section
-from imap.wire.answer import bad, no
+from imap.wire.answer import bad
 from imap.wire.grammar import Scanner
-from imap.wire.section import Section
+from imap.wire.section import Form, Section
 
 MAX_ITEMS = 32
 
-_NUMBERS = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID"}
+_STRUCTURE = {b"BODY", b"BODYSTRUCTURE", b"PREVIEW"}
+_NAMES = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID"} | _STRUCTURE
 _MACROS = {
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
     b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),
+    b"FULL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"BODY"),
 }
 _OLD_NAMES = {  # RFC 3501 §6.4.5: functionally equivalent, but for the name in the answer
     b"RFC822": (Section(label=b"RFC822"), True),
     b"RFC822.HEADER": (Section(b"HEADER", label=b"RFC822.HEADER"), False),
     b"RFC822.TEXT": (Section(b"TEXT", label=b"RFC822.TEXT"), True),
 }
-_STRUCTURE = {b"BODY", b"BODYSTRUCTURE", b"FULL"}
+_TEXTS = (  # what marks a message as seen stands behind what does not
+    (b"BODY.PEEK[", section.read, False),
+    (b"BODY[", section.read, True),
+    (b"BINARY.PEEK[", partial(section.read_binary, form=Form.DECODED), False),
+    (b"BINARY[", partial(section.read_binary, form=Form.DECODED), True),
+    (b"BINARY.SIZE[", partial(section.read_binary, form=Form.DECODED_SIZE), False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +44,20 @@ class Plan:
     sets_seen: bool
     needs_header: bool
     needs_body: bool
+    needs_structure: bool
     needs_store: bool  # more is asked than a view knows
     names_and_flags: tuple[bytes, ...]  # for messages whose flags change because they are read
 
 
 def _plan(names: tuple[bytes, ...], sections: tuple[Section, ...], *, sets_seen: bool) -> Plan:
+    needs_structure = not _STRUCTURE.isdisjoint(names) or any(part.path for part in sections)
     return Plan(
         names,
         sections,
         sets_seen,
-        needs_header=b"ENVELOPE" in names or any(part.needs_header for part in sections),
-        needs_body=any(part.is_span and part.text != b"HEADER" for part in sections),
+        needs_header=needs_structure or b"ENVELOPE" in names or any(part.needs_header for part in sections),
+        needs_body=needs_structure or any(part.is_span and part.text != b"HEADER" for part in sections),
+        needs_structure=needs_structure,
         needs_store=bool(sections) or not {b"UID", b"FLAGS"}.issuperset(names),
         names_and_flags=tuple(dict.fromkeys((*names, b"FLAGS"))),
     )
@@ -80,13 +91,15 @@ def read(text: bytes, *, is_uid: bool = False) -> Plan:
 
 def _item(scanner: Scanner, names: dict[bytes, None], sections: dict[Section, None], *, may_be_macro: bool) -> bool:
     """Read one item into `names` or `sections`; return whether fetching it marks the message as seen."""
-    for prefix, is_peek in ((b"BODY.PEEK[", True), (b"BODY[", False)):
+    for prefix, read_section, sets_seen in _TEXTS:
         if scanner.takes_word(prefix):
-            sections[section.read(scanner)] = None
-            return not is_peek
+            sections[read_section(scanner)] = None
+            return sets_seen
     word = scanner.keyword()
-    if word in _NUMBERS:
+    if word in _NAMES:
         names[word] = None
+        if word == b"PREVIEW":
+            scanner.takes_word(b" (LAZY)")  # RFC 8970 §3.2: it may come late; here it never does
         return False
     if word in _OLD_NAMES:
         part, sets_seen = _OLD_NAMES[word]
@@ -95,6 +108,4 @@ def _item(scanner: Scanner, names: dict[bytes, None], sections: dict[Section, No
     if may_be_macro and word in _MACROS:
         names.update(dict.fromkeys(_MACROS[word]))
         return False
-    if word in _STRUCTURE:
-        raise no("CANNOT", "MIME structure is not served: fetch the whole message")
     raise bad("Unknown FETCH item")

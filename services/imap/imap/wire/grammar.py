@@ -15,7 +15,7 @@ _ASTRING = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\]+')
 _LIST_PATTERN = re.compile(rb'[^\x00-\x20\x7f-\xff(){"\\]+')
 _TAG = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]{1,64}')
 _NUMBER = re.compile(rb"[0-9]{1,10}")
-_SET = re.compile(rb"[0-9*:,]+")
+_SET = re.compile(rb"[0-9*:,]+|\$")
 # Octets of UTF-8 are let through in quoted strings: clients put passwords there as they were typed.
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n\x00]|\\["\\])*)"')
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\+?\}\r\n")
@@ -42,6 +42,12 @@ class Scanner:
             return False
         self._at += len(text)
         return True
+
+    def takes_before_digit(self, text: bytes) -> bool:
+        """Take `text` if it comes next and a digit after it, and say whether that was so."""
+        if not self._data[self._at + len(text) : self._at + len(text) + 1].isdigit():
+            return False
+        return self.takes(text)
 
     def takes_word(self, word: bytes) -> bool:
         """Take `word` (given in upper case) if it comes next in any case, and say whether it did."""
@@ -99,7 +105,7 @@ class Scanner:
         return value
 
     def sequence_set(self) -> SequenceSet:
-        """Take a set of message numbers or UIDs."""
+        """Take a set of message numbers or UIDs, or `$` (RFC 5182)."""
         return SequenceSet.parse(self._match(_SET, "Sequence set expected")[0])
 
     def string(self) -> bytes:

@@ -1,82 +1,26 @@
-"""SEARCH keys (RFC 3501 §6.4.4) as questions to one message.
+"""SEARCH keys (RFC 3501 §6.4.4, RFC 5032, RFC 5182), read from a command.
 
-Strategy: each key becomes a `Key`: a test, what it must know of a message, and what it costs. The session adds the
-costs up before it looks at any message, and what a message's header costs before it looks into that, so that a search
-is answered or refused as a whole. Nesting is bounded, and texts are found with `in` (linear), never with patterns. A
-header is taken apart once, whatever is asked of it. Keys that look into encrypted bodies are refused.
+Strategy: nesting and number are bounded, and texts are found with `in` (linear), never with patterns. Header texts are
+compared decoded (RFC 2047) and case-folded.
 """
 
+import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 
 from imap.store import Flag
-from imap.wire.answer import bad, no
+from imap.wire import answer
+from imap.wire.answer import bad
 from imap.wire.encode import MONTHS
 from imap.wire.grammar import Scanner
-from imap.wire.section import fields
+from imap.wire.search_key import HEADER_COST, Candidate, Extent, Key, Needle, Test, either, every, no
 from imap.wire.sequence_set import Range, SequenceSet, contains
 
 MAX_DEPTH = 32
 MAX_KEYS = 1000
-HEADER_COST = 20  # looking through a usual header block against looking at a flag
-# What costs as much as looking at a flag (about 1 µs), measured on headers made to be expensive.
-LINES = 4
-OCTETS = 256
-OCTETS_LOOKED_IN = 64
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86400
-
-
-@dataclass(slots=True)
-class Candidate:
-    """What keys may look at; `header` is empty unless some key needs it, and so are `size` and `arrived`."""
-
-    number: int
-    uid: int
-    flags: int
-    size: int = 0
-    arrived: int = 0
-    header: bytes = b""
-    _fields: dict[bytes, bytes] | None = field(default=None, init=False)
-
-    def says(self, name: bytes) -> bytes | None:
-        """Return what the fields of a lower-case name say (see `section.fields`), None if there is none."""
-        if self._fields is None:
-            self._fields = fields(self.header)
-        return self._fields.get(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What `*` stands for: the mailbox's largest number and UID."""
-
-    number: int
-    uid: int
-
-
-Test = Callable[[Candidate], bool]
-Bind = Callable[[Extent], Test]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A question; `bind` makes the test once the mailbox is known."""
-
-    bind: Bind
-    cost: int = 1
-    needs_store: bool = False
-    lookups: int = 0  # how often it looks into a header
-
-    @property
-    def needs_header(self) -> bool:
-        """Whether the header must be known."""
-        return self.lookups > 0
-
-    def header_cost(self, header: bytes) -> int:
-        """Return what a header costs in all, in the measure of `cost`: once to take apart, and each time to look in."""
-        return header.count(b"\n") // LINES + len(header) // OCTETS + self.lookups * (len(header) // OCTETS_LOOKED_IN)
 
 
 def read(scanner: Scanner) -> Key:
@@ -89,9 +33,14 @@ def read(scanner: Scanner) -> Key:
 def charset(scanner: Scanner) -> None:
     """Take `CHARSET name ` if it comes next; refuse all but US-ASCII and UTF-8."""
     if scanner.takes_word(b"CHARSET "):
-        if scanner.astring().upper() not in (b"US-ASCII", b"UTF-8"):
-            raise no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset")
-        scanner.space()
+        charset_name(scanner)
+
+
+def charset_name(scanner: Scanner) -> None:
+    """Take a charset's name and a space; refuse all but US-ASCII and UTF-8."""
+    if scanner.astring().upper() not in (b"US-ASCII", b"UTF-8"):
+        raise answer.no("BADCHARSET (US-ASCII UTF-8)", "Unknown charset")
+    scanner.space()
 
 
 class _Reader:
@@ -104,7 +53,7 @@ class _Reader:
         while self._scanner.peek() != closing[:1]:
             self._scanner.space()
             keys.append(self.key(depth))
-        return keys[0] if len(keys) == 1 else _join(keys, _all)
+        return keys[0] if len(keys) == 1 else every(keys)
 
     def key(self, depth: int) -> Key:
         self._keys += 1
@@ -115,53 +64,27 @@ class _Reader:
             inside = self.sequence(b")", depth + 1)
             scanner.expect(b")")
             return inside
-        if scanner.peek() in b"0123456789*":
+        if scanner.peek() in b"0123456789*$":
             return _set_key(scanner.sequence_set(), is_uid=False)
         word = scanner.keyword()
         if word == b"NOT":
             scanner.space()
-            return _join([self.key(depth + 1)], _none)
+            return no(self.key(depth + 1))
         if word == b"OR":
             scanner.space()
             first = self.key(depth + 1)
             scanner.space()
-            return _join([first, self.key(depth + 1)], _any)
+            return either([first, self.key(depth + 1)])
         return _simple(word, scanner)
 
 
 def _simple(word: bytes, scanner: Scanner) -> Key:
     if word in _PLAIN:
         return _PLAIN[word]
-    if word in _UNSERVED:
-        raise no("CANNOT", "Only flags, sizes, arrival and header fields can be searched")
     if word not in _WITH_ARGUMENT:
         raise bad("Unknown search key")
     scanner.space()
     return _WITH_ARGUMENT[word](scanner)
-
-
-# How keys combine
-
-
-def _join(keys: list[Key], combine: Callable[[list[Test]], Test]) -> Key:
-    return Key(
-        lambda extent: combine([key.bind(extent) for key in keys]),
-        sum(key.cost for key in keys),
-        any(key.needs_store for key in keys),
-        sum(key.lookups for key in keys),
-    )
-
-
-def _all(tests: list[Test]) -> Test:
-    return lambda candidate: all(test(candidate) for test in tests)
-
-
-def _any(tests: list[Test]) -> Test:
-    return lambda candidate: any(test(candidate) for test in tests)
-
-
-def _none(tests: list[Test]) -> Test:
-    return lambda candidate: not any(test(candidate) for test in tests)
 
 
 # Kinds of keys
@@ -177,6 +100,8 @@ def _flag(bit: Flag, *, is_set: bool) -> Key:
 
 def _set_key(numbers: SequenceSet, *, is_uid: bool) -> Key:
     def bind(extent: Extent) -> Test:
+        if numbers.is_saved:
+            return lambda candidate: candidate.uid in extent.saved
         ranges: list[Range] = numbers.ranges(extent.uid if is_uid else extent.number)
         if is_uid:
             return lambda candidate: contains(ranges, candidate.uid)
@@ -199,24 +124,44 @@ def _smaller(scanner: Scanner) -> Key:
     return _stored(lambda candidate: candidate.size < size)
 
 
-def _since(scanner: Scanner) -> Key:
-    day = _date(scanner)
-    return _stored(lambda candidate: candidate.arrived // _DAY >= day)
+def _arrived(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
+    def read_key(scanner: Scanner) -> Key:
+        day = _date(scanner)
+        return _stored(lambda candidate: compare(candidate.arrived // _DAY, day))
+
+    return read_key
 
 
-def _before(scanner: Scanner) -> Key:
-    day = _date(scanner)
-    return _stored(lambda candidate: candidate.arrived // _DAY < day)
+def _sent(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
+    def read_key(scanner: Scanner) -> Key:
+        day = _date(scanner)
+
+        def test(candidate: Candidate) -> bool:
+            said = candidate.sent
+            return said is not None and compare(said.day, day)
+
+        return Key(lambda _extent: test, HEADER_COST, needs_store=True, lookups=1)
+
+    return read_key
 
 
-def _on(scanner: Scanner) -> Key:
-    day = _date(scanner)
-    return _stored(lambda candidate: candidate.arrived // _DAY == day)
+def _within(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
+    def read_key(scanner: Scanner) -> Key:
+        seconds = scanner.number()
+        if not seconds:
+            raise bad("Invalid interval")
+
+        def bind(extent: Extent) -> Test:
+            return lambda candidate: compare(candidate.arrived, extent.now - seconds)
+
+        return Key(bind, needs_store=True)
+
+    return read_key
 
 
-def _keyword(scanner: Scanner, *, is_match: bool) -> Key:
-    scanner.atom()
-    return _fixed(lambda _candidate: is_match)  # no message carries a keyword
+def _keyword(scanner: Scanner) -> Key:
+    name = scanner.atom().lower()
+    return _fixed(lambda candidate: name in candidate.keywords)
 
 
 def _uid(scanner: Scanner) -> Key:
@@ -233,14 +178,31 @@ def _header(scanner: Scanner) -> Key:
     return _in_field(name.lower(), scanner.astring())
 
 
-def _in_field(name: bytes, text: bytes) -> Key:
-    wanted = text.lower()
+def _in_field(name: bytes, octets: bytes) -> Key:
+    wanted = _text(octets)
 
     def test(candidate: Candidate) -> bool:
-        said = candidate.says(name)
+        said = candidate.fields.says(name)
         return said is not None and wanted in said
 
     return Key(lambda _extent: test, HEADER_COST, needs_store=True, lookups=1)
+
+
+def _in_body(scanner: Scanner, *, is_in_header: bool) -> Key:
+    needle = Needle(_text(scanner.astring()), is_in_header)
+
+    def test(candidate: Candidate) -> bool:
+        return needle in candidate.found
+
+    return Key(lambda _extent: test, HEADER_COST, needs_store=True, lookups=1, needles=frozenset({needle}))
+
+
+def _text(octets: bytes) -> str:
+    """Return a text to look for; without a charset clients send UTF-8 as well."""
+    try:
+        return octets.decode("utf-8").casefold()
+    except UnicodeDecodeError:
+        raise bad("Not UTF-8") from None
 
 
 def _date(scanner: Scanner) -> int:
@@ -268,12 +230,18 @@ _WITH_ARGUMENT: dict[bytes, Callable[[Scanner], Key]] = {
     b"UID": _uid,
     b"LARGER": _larger,
     b"SMALLER": _smaller,
-    b"SINCE": _since,
-    b"BEFORE": _before,
-    b"ON": _on,
+    b"SINCE": _arrived(operator.ge),
+    b"BEFORE": _arrived(operator.lt),
+    b"ON": _arrived(operator.eq),
+    b"SENTSINCE": _sent(operator.ge),
+    b"SENTBEFORE": _sent(operator.lt),
+    b"SENTON": _sent(operator.eq),
+    b"OLDER": _within(operator.le),
+    b"YOUNGER": _within(operator.ge),
+    b"BODY": lambda scanner: _in_body(scanner, is_in_header=False),
+    b"TEXT": lambda scanner: _in_body(scanner, is_in_header=True),
     b"HEADER": _header,
-    b"KEYWORD": lambda scanner: _keyword(scanner, is_match=False),
-    b"UNKEYWORD": lambda scanner: _keyword(scanner, is_match=True),
+    b"KEYWORD": _keyword,
+    b"UNKEYWORD": lambda scanner: no(_keyword(scanner)),
     **{name: _field(name.lower()) for name in (b"FROM", b"TO", b"CC", b"BCC", b"SUBJECT")},
 }
-_UNSERVED = {b"BODY", b"TEXT", b"SENTBEFORE", b"SENTON", b"SENTSINCE"}

@@ -27,9 +27,16 @@ class SequenceSet:
     def __init__(self, written: Sequence[Range]) -> None:
         self._written = written
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is `$`, the messages that the last search saved (RFC 5182); it has no ranges of its own."""
+        return not self._written
+
     @classmethod
     def parse(cls, text: bytes) -> "SequenceSet":
         """Read a set, or raise a BAD fault."""
+        if text == b"$":
+            return cls(())
         if not _FORM.fullmatch(text):
             raise bad("Invalid sequence set")
         written = [_read(part) for part in text.split(b",")]
@@ -39,6 +46,8 @@ class SequenceSet:
 
     def ranges(self, largest: int) -> list[Range]:
         """Return ascending, disjoint ranges, both ends included; `*` stands for `largest` (0: an empty mailbox)."""
+        if self.is_saved:
+            raise bad("No saved messages here")
         resolved = sorted(_ordered(low or largest, high or largest) for low, high in self._written)
         merged = [resolved[0]]
         for low, high in resolved[1:]:
@@ -47,6 +56,17 @@ class SequenceSet:
             else:
                 merged.append((low, high))
         return merged
+
+
+def spell(numbers: Sequence[int]) -> bytes:
+    """Return ascending numbers as a set."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
 
 
 def contains(ranges: Sequence[Range], number: int) -> bool:
