@@ -13,6 +13,7 @@ PACE = "~pace:*"
 LOGIN = "~login:*"
 JOBS = "~rq:*"
 PRESENCE = "~presence:*"
+SCRIPTS = "+eval +evalsha +script|load"  # the pace is counted by one, and rq has some
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Service:
     """One service: its folder's name, its doors by settings name (the plain one first), and how to ask if it is ready.
 
     `question` is put to the first door; `event` asks nothing and waits for the word `ready` in the service's log,
-    since a worker has no door. `redis` are the key and channel patterns its Redis user may touch.
+    since a worker has no door. `redis` are the key and channel patterns its Redis user may touch, and the commands it
+    may give beyond those of all.
     """
 
     name: str
@@ -41,9 +43,11 @@ class Service:
 
 SERVICES = (
     Service("smtp-in", ("port_smtp",), "EHLO", (BELL, JOBS, PRESENCE)),
-    Service("submission", ("port_submission", "port_submissions"), "EHLO", (BELL, PACE, LOGIN, JOBS, PRESENCE)),
+    Service(
+        "submission", ("port_submission", "port_submissions"), "EHLO", (BELL, PACE, LOGIN, JOBS, PRESENCE, SCRIPTS)
+    ),
     Service("imap", ("port_imap", "port_imaps"), "CAPABILITY", (BELL, LOGIN, PRESENCE)),
-    Service("queue-worker", (), "event", (BELL, JOBS, PRESENCE)),
+    Service("queue-worker", (), "event", (BELL, JOBS, PRESENCE, SCRIPTS)),
     Service("register", ("port_http", "port_https"), "GET /health", (BELL, JOBS, PRESENCE)),
 )
 

@@ -12,6 +12,10 @@ STANDARD_OUTPUT = 1
 Write = Callable[[bytes], object]
 
 
+class NotOurs(Exception):
+    """A file that somebody else made where ours should be."""
+
+
 @contextmanager
 def written(path: Path) -> Iterator[Write]:
     """Write what shall stand in a file: beside it at first, in its place when the block has ended well."""
@@ -27,6 +31,8 @@ def written(path: Path) -> Iterator[Write]:
         _settle(path.parent)
     except BlockingIOError:
         raise Trouble(f"another command is writing {path}") from None
+    except NotOurs:
+        raise Trouble(f"{beside} is somebody else's; remove it, or choose another folder") from None
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
@@ -48,8 +54,11 @@ def to(number: int) -> Write:
 
 def _take(number: int, beside: Path) -> None:
     fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if not os.path.samestat(os.fstat(number), beside.stat()):  # somebody has just put it in its place
+    found = os.fstat(number)
+    if not os.path.samestat(found, beside.stat()):  # somebody has just put it in its place
         raise BlockingIOError
+    if found.st_uid != os.geteuid() or found.st_nlink != 1:  # to read what we write, or have us cut another file short
+        raise NotOurs
     os.fchmod(number, 0o600)
     os.ftruncate(number, 0)
 

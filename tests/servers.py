@@ -55,7 +55,7 @@ def wait(server: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
 
 def all_users() -> dict[str, tuple[str, ...]]:
     """The Redis users of the suite, and one who may touch every key."""
-    return {**redis_users(), "tests": ("~*", "&*")}
+    return {**redis_users(), "tests": ("~*", "&*", "+@scripting")}
 
 
 def migrate(url: str, data: Path) -> None:

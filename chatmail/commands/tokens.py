@@ -22,7 +22,7 @@ def create(
     is_json: Json = False,
 ) -> None:
     """Make a token and print it."""
-    token = secrets.token_urlsafe(TOKEN_SIZE)
+    token = made()
     with target.find(data).operator() as operator:
         operator.create_token(token, uses, days, note)
     answer({"token": token, "uses": uses, "days": days, "note": note}, token, is_json=is_json)
@@ -41,3 +41,10 @@ def delete(token: str, data: Data = None, is_json: Json = False) -> None:
     with target.find(data).operator() as operator:
         require(operator.delete_token(token), "there is no such token")
     answer({"token": token, "deleted": True}, "The token is deleted.", is_json=is_json)
+
+
+def made() -> str:
+    """Return a new token that can be an argument: one that began with a dash would be taken for a flag."""
+    while (token := secrets.token_urlsafe(TOKEN_SIZE)).startswith("-"):
+        pass
+    return token

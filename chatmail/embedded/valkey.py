@@ -1,8 +1,9 @@
 """A Valkey of our own: one unix socket, nothing on disk, a user per service.
 
 Everything in it may be lost (design §2), so it saves nothing. The passwords are made at every start and known to the
-parent only; the file holds their hashes. A user may touch its own keys and channels and run no dangerous command but
-INFO, without which rq would fetch jobs in a way that loses them (design §4.2).
+parent only; the file holds their hashes. A user may touch its own keys and channels, run no script unless its row in
+the table of services says so, and no dangerous command but INFO, without which rq would fetch jobs in a way that loses
+them (design §4.2).
 """
 
 import hashlib
@@ -91,4 +92,5 @@ def access_rules(users: Mapping[str, Sequence[str]], passwords: Mapping[str, str
 
 def _rule(user: str, patterns: Sequence[str], password: str) -> str:
     digest = hashlib.sha256(password.encode()).hexdigest()
-    return f"user {user} on #{digest} resetkeys resetchannels {' '.join(patterns)} +@all -@dangerous +info"
+    commands = "+@all -@dangerous -@scripting +info"
+    return f"user {user} on #{digest} resetkeys resetchannels {commands} {' '.join(patterns)}"

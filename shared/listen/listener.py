@@ -58,11 +58,6 @@ class Listener:
         self._starting: set[asyncio.Task[None]] = set()
         self.ports: tuple[int, ...] = ()  # one a door, in their order; 0 for a door the host has no IPv6 for
 
-    @property
-    def connections(self) -> int:
-        """How many connections are in now."""
-        return len(self._limits.tickets)
-
     async def open(self) -> None:
         """Bind every door, then accept at all of them; raise OSError naming the address and port that failed."""
         bound: list[tuple[Door, socket.socket | None]] = []
@@ -108,7 +103,7 @@ class Listener:
                 connection, peer = await loop.sock_accept(sock)
                 if peer[0] in self._proxies:
                     self._spawn(self._introduce(door, connection, peer[0]))
-                elif self._proxies.may_be_new(peer[0]):
+                elif any(peer[0] not in named and named.may_be_new(peer[0]) for named in (self._proxies, self._many)):
                     self._spawn(self._recognize(door, connection, peer[0]))
                 else:
                     self._admit(door, connection, peer[0])
@@ -121,7 +116,7 @@ class Listener:
     async def _recognize(self, door: Door, connection: socket.socket, address: str) -> None:
         """Look whether a newcomer is a proxy that has been started anew."""
         try:
-            await self._proxies.look()
+            await asyncio.gather(self._proxies.look(), self._many.look())
         except BaseException:
             connection.close()
             raise

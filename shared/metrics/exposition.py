@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -19,8 +19,6 @@ from shared.metrics.metric import DECLARED, Counter, Gauge, Histogram, Metric
 from shared.metrics.page import PAGE
 
 assert catalog.CONNECTIONS in DECLARED  # the catalogue is what declares
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Exposition(Collector):

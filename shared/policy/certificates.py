@@ -42,9 +42,9 @@ class Held:
 
 
 def hosts_name(hostname: str) -> str:
-    """Return the server's own name as a certificate has it: a name in lower case, or a bare IP address."""
+    """Return the server's own name as a certificate has it: a name in lower case, or an IP address, bare and short."""
     text = hostname.strip().lower().removesuffix(".")
-    ip = literal_ip(text) if text.startswith("[") else None
+    ip = literal_ip(text) if text.startswith("[") else ip_address(text) if is_ip(text) else None
     return str(ip) if ip else text
 
 

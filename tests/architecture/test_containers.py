@@ -106,6 +106,15 @@ def test_compose_shows_a_service_its_own_secrets(service: Service) -> None:
     assert rooms == [service.name]
 
 
+@each_service
+def test_compose_lets_no_service_write_what_migrate_reads(service: Service) -> None:
+    # Keys to sign with are taken from there: who could write them could sign as anybody here.
+    read_by_migrate = {row.split(":")[0] for row in COMPOSE["migrate"]["volumes"] if isinstance(row, str)}
+    mounted = [row.split(":") for row in COMPOSE[service.name]["volumes"] if isinstance(row, str)]
+    assert read_by_migrate
+    assert read_by_migrate.isdisjoint(source for source, _, *mode in mounted if mode != ["ro"])
+
+
 def test_compose_has_no_services_but_these() -> None:
     ours = {service.name for service in SERVICES}
     assert set(COMPOSE) - ours == {"init", "migrate", "chatmail", "certs", "postgres", "redis", "resolver"}

@@ -33,6 +33,7 @@ class Profile:
         self.core = core
         self.account = account
         self.complaints: list[str] = []
+        self.errors: list[str] = []  # those of the complaints that a user is shown
         self.joins: set[str] = set()  # the sides of a handshake on which it has ended well
 
     @property
@@ -105,6 +106,8 @@ class Profile:
         kind = str(report["kind"])
         if kind in ("Warning", "Error"):
             self.complaints.append(f"{self.address}: {report['msg']}")
+        if kind == "Error":
+            self.errors.append(report["msg"])
         if kind in JOINS and report["progress"] == DONE:
             self.joins.add(kind)
         return kind

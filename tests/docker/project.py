@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -66,7 +67,10 @@ class Project:
 
     def start(self) -> None:
         """Return when every container is healthy."""
-        done = self.ask("up", "--detach", "--wait", "--wait-timeout", str(int(START_SECONDS)))
+        try:
+            done = self.ask("up", "--detach", "--wait", "--wait-timeout", str(int(START_SECONDS)))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"endless: {self.ask('ps', '--all').stdout}\n{self.output()[-6000:]}") from None
         assert done.returncode == 0, f"{done.stderr[-2000:]}\n{self.output()[-6000:]}"
 
     def stop(self) -> None:

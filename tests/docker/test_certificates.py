@@ -7,6 +7,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.docker import pem
+from tests.docker.engine import health
 from tests.docker.project import DOMAIN, HOSTNAME, Project
 from tests.people import newcomer
 
@@ -37,11 +38,8 @@ def test_without_one_it_makes_its_own_and_writes_it_nowhere_near(project: Projec
     assert below(project.volume("tls")) == {}
 
 
-def test_files_are_taken_up_and_followed_and_left_without_a_connection_lost(
-    project: Project, authority: Authority
-) -> None:
+def test_files_are_taken_up_and_followed_without_a_connection_lost(project: Project, authority: Authority) -> None:
     certs = project.folder / "certs"
-    own = pem.shown(project.address, 993)
     client = newcomer(project).imap()
     for number in range(2):
         leaf = authority.issue(HOSTNAME, DOMAIN)
@@ -50,10 +48,19 @@ def test_files_are_taken_up_and_followed_and_left_without_a_connection_lost(
         project.wait(pem.is_shown(leaf, project.address, *PORTS), SECONDS, f"shown: certificate {number + 1}")
         assert client.noop()[0] == "OK"
         assert below(certs) == written
-    (certs / pem.KEY).unlink()  # half a pair is none
-    project.wait(lambda: pem.shown(project.address, 993) == own, SECONDS, "back at its own")
-    assert client.noop()[0] == "OK"
     client.logout()
+
+
+def test_one_that_goes_away_goes_with_the_next_start(project: Project, authority: Authority) -> None:
+    # Not before: while there is nothing that clients would trust as well, it stays in force.
+    certs, leaf = project.folder / "certs", authority.issue(HOSTNAME)
+    pem.put(certs, leaf)
+    project.wait(pem.is_shown(leaf, project.address, 993), SECONDS, "shown")
+    (certs / pem.KEY).unlink()  # half a pair is none
+    project.wait(lambda: not below(project.volume("tls")), SECONDS, "taken away")
+    project.compose("restart", "imap")
+    project.wait(lambda: health(project.container("imap")) == "healthy", SECONDS, "healthy again")
+    assert pem.is_issued_by_itself(pem.shown(project.address, 993))
     (certs / pem.CHAIN).unlink()
 
 

@@ -17,7 +17,7 @@ PUBLISHED = {25, 80, 143, 443, 465, 587, 993}
 OURS = {service.name for service in SERVICES}
 STANDING = {*OURS, "certs", "postgres", "redis", "resolver"}
 INWARD = {"postgres", "redis", "migrate"}
-POSTGRES_START = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+POSTGRES_START = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"}
 # What may be done at all: postgres:17 begins as root, and becomes postgres; `certs` reads files of root.
 ADDED = {"postgres": POSTGRES_START, "certs": {"DAC_READ_SEARCH"}}
 NO_NETWORK = {"init", "certs"}
@@ -93,6 +93,12 @@ def test_c7_what_can_be_written_in_memory_cannot_be_run(services: Services) -> N
             assert "size=" in mount, name
             if mount.startswith("/tmp"):
                 assert {"noexec", "nosuid", "nodev"} <= set(re.split("[:,]", mount)), name
+
+
+def test_c7_the_certificate_is_for_reading(services: Services) -> None:
+    for name, service in services.items():
+        seen = [volume for volume in service.get("volumes", []) if volume.get("source") == "tls"]
+        assert all(volume.get("read_only") for volume in seen) or name == "certs", name
 
 
 def test_c7_every_service_drains_and_comes_back(services: Services) -> None:

@@ -1,6 +1,6 @@
 """The running containers, by the numbers of the attack list: what the kernel lets each of them do, and what they hold.
 
-postgres:17 begins as root and becomes postgres, for which it has five capabilities; the init before it keeps them, does
+postgres:17 begins as root and becomes postgres, for which it has six capabilities; the init before it keeps them, does
 nothing, and is the one process of root beside `certs`, which reads the operator's key and has no network.
 """
 
@@ -55,7 +55,7 @@ def test_c7_processes_are_nobody_and_may_do_nothing(project: Project, service: s
         if service == "certs":
             assert int(state["CapEff"], 16) == int(state["CapBnd"], 16) == DAC_READ_SEARCH, title(pid)
         elif service == "postgres" and is_init:
-            assert int(state["CapEff"], 16).bit_count() == 5
+            assert int(state["CapEff"], 16).bit_count() == 6
         else:
             assert "0" not in state["Uid"].split(), title(pid)
             assert int(state["CapEff"], 16) == 0, title(pid)

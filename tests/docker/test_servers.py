@@ -1,5 +1,7 @@
 """Redis and Postgres in their containers: who may do what, tried with each one's own password (C2, C4, C5, C10)."""
 
+import re
+import smtplib
 import time
 from functools import partial
 
@@ -11,11 +13,12 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from chatmail.services import JOBS, OPERATOR, redis_users
+from chatmail.services import JOBS, OPERATOR, SCRIPTS, redis_users
 from shared.queue import contract
 from shared.storage.migrate import ROLES
 from tests.docker.engine import docker, health
 from tests.docker.project import Project
+from tests.faults.clients import Reader
 
 USERS = redis_users()
 each_user = pytest.mark.parametrize("user", USERS)
@@ -24,7 +27,8 @@ each_role = pytest.mark.parametrize("role", ROLES)
 DANGEROUS = (
     *("CONFIG GET *", "CONFIG SET dir /tmp", "DEBUG SLEEP 0", "MODULE LIST", "MODULE LOAD /tmp/x.so", "FLUSHALL"),
     *("KEYS *", "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "SAVE", "MONITOR", "CLIENT LIST", "SLOWLOG GET"),
-    *("SWAPDB 0 1", "FUNCTION FLUSH", "MIGRATE h 1 k 0 1", "RESTORE k 0 x", "SORT k", "LATENCY RESET"),
+    *("SWAPDB 0 1", "MIGRATE h 1 k 0 1", "RESTORE k 0 x", "SORT k", "LATENCY RESET"),
+    *("FUNCTION FLUSH", "FUNCTION LIST", "FCALL f 0", "SCRIPT FLUSH", "SCRIPT KILL"),
 )
 FOREIGN = {"pace": "~pace:*", "login": "~login:*", "rq": JOBS, "presence": "~presence:*", "none": "?"}
 
@@ -45,6 +49,12 @@ def test_c2_no_service_may_do_what_is_dangerous(project: Project, user: str) -> 
         assert client.ping()
         allowed = [command for command in DANGEROUS if not is_refused(client, command)]
         assert allowed == []
+
+
+@each_user
+def test_c2_scripts_are_for_those_who_need_them(project: Project, user: str) -> None:
+    with redis.Redis.from_url(project.redis_url(user), socket_timeout=10) as client:
+        assert is_refused(client, "EVAL return(1) 0") is (SCRIPTS not in USERS[user])
 
 
 @each_user
@@ -149,3 +159,32 @@ def test_c5_c10_a_role_reads_what_it_needs_and_no_more(project: Project, role: s
         ):
             with pytest.raises((errors.InsufficientPrivilege, errors.UndefinedObject)):
                 connection.execute(statement)
+
+
+PROBES = (
+    "o'r'1'='1",
+    "x'; DROP TABLE chatmail.account; --",
+    "back\\\\slash",
+    "$1$2$3$4",
+    "%s%s%(x)s",
+    "nul\0octet",
+    "\xff\xfe",
+)
+
+
+@pytest.mark.parametrize("probe", PROBES)
+def test_c5_whatever_a_name_holds_it_is_a_name(project: Project, probe: str) -> None:
+    with psycopg.connect(project.owner_url) as owner:
+        before = owner.execute("SELECT count(*) FROM chatmail.account").fetchone()
+        with Reader(project, "probe", is_logged_in=False) as reader:
+            answer = reader.command(f'LOGIN "{probe}@{project.domain}" "{probe}{probe}"')
+            assert re.match(rb"a1 (NO|BAD)", answer.splitlines()[-1]), answer
+            assert b"UNAVAILABLE" not in answer, "our own failure"
+            assert b" OK " in reader.command("NOOP")
+        with smtplib.SMTP(project.address, 25, "tests.test", timeout=10) as client:
+            client.ehlo()
+            client.docmd("MAIL", "FROM:<somebody@elsewhere.test>")
+            client.send(f"RCPT TO:<{probe}@{project.domain}>\r\n".encode())
+            code, _ = client.getreply()
+            assert 500 <= code < 600, code
+        assert owner.execute("SELECT count(*) FROM chatmail.account").fetchone() == before

@@ -154,7 +154,8 @@ class Reader:
     def idle(self) -> None:
         self._tag += 1
         self._socket.sendall(b"a%d IDLE\r\n" % self._tag)
-        assert self.line().startswith(b"+")
+        line = self.line()
+        assert line.startswith(b"+"), line
 
     def hears(self, word: bytes, seconds: float) -> bool:
         """Wait while idling until a line with this word comes."""

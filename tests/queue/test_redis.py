@@ -96,7 +96,7 @@ async def test_jobs_are_asked_for_once_and_carry_one_integer(redis_urls: dict[st
     for _ in range(5):
         jobs.enqueue(contract.TRIM, 42)
     may_go.set()
-    with redis.Redis.from_url(redis_urls["queue_worker"]) as connection:
+    with redis.Redis.from_url(redis_urls["tests"]) as connection:
         await until(lambda: queue(connection).count == 1)
         (job,) = queue(connection).jobs
         assert (job.func_name, list(job.args), job.description) == (contract.TRIM, [42], contract.TRIM)

@@ -56,11 +56,12 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         mail = await _mail(chosen, disk, open_things)
         proxies, forwarders = await find(chosen.proxy_from), await find(chosen.forwarded_from)
         # A browser opens six connections at once, and a school or a mobile network is one address.
-        limits = SourceLimits(chosen.source_rate or 50, chosen.source_connections or 50, chosen.max_connections or 2000)
+        at_once = chosen.source_connections or 50
+        limits = SourceLimits(chosen.source_rate or 50, at_once, chosen.max_connections or 2000)
         http = HttpServer(
             build(site, births, Limits(), lambda: certificate.is_trusted, mail, Challenges(Answers(database.read))),
             Large(PATH, chosen.max_message_size if mail else 0),
-            Forwarding(forwarders, limits.source),
+            Forwarding(forwarders, limits.source, at_once),
         )
         ports = (chosen.port_http, chosen.port_https)
         listener = Listener(

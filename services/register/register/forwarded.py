@@ -6,8 +6,9 @@ the left of it is hearsay. A word that is no address ends the reading.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from shared.listen.ticket import Ip, read_ip
@@ -23,10 +24,29 @@ _HOP = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|([0-9.]+)(?::\d+)?|([0-9A-Fa-f
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """The web proxies, and the keyed hash that counts an address (`SourceLimits.source`)."""
+    """The web proxies, and the keyed hash that counts an address (`SourceLimits.source`).
+
+    A proxy's connections count against no source. So `most` is how many requests of one source may be arriving at
+    once: else who sends them slowly takes every place there is.
+    """
 
     proxies: Trusted
     source: Callable[[str], str]
+    most: int = 50
+    arriving: Counter[str] = field(default_factory=Counter)
+
+    def begin(self, source: str) -> bool:
+        """Count a request that is arriving; False if it is one too many."""
+        if self.arriving[source] >= self.most:
+            return False
+        self.arriving[source] += 1
+        return True
+
+    def end(self, source: str) -> None:
+        """It has arrived, or never will."""
+        self.arriving[source] -= 1
+        if not self.arriving[source]:
+            del self.arriving[source]
 
 
 def client(peer: Ip, headers: Headers, proxies: Container[Ip]) -> Ip:

@@ -74,6 +74,7 @@ class Connection(HttpToolsProtocol):
         self._room = MAX_REQUEST
         self._scheme: Scheme = scheme
         self._unfinished = 0  # octets of the request that is arriving
+        self._arriving = ""  # the source of a proxy's request until it is there
         self._request_timer: asyncio.TimerHandle | None = None
         self._life_timer: asyncio.TimerHandle | None = None
 
@@ -86,6 +87,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._has_arrived()
         self._unset_keepalive_if_required()
         for timer in (self._request_timer, self._life_timer):
             if timer:
@@ -129,12 +131,24 @@ class Connection(HttpToolsProtocol):
     def _attribute(self, forwarding: Forwarding) -> Ip:
         """Put the request down to whom the proxy names, and return that address; no task has seen the scope yet."""
         client = forwarded.client(self._ticket.peer, self.headers, forwarding.proxies)
-        self.scope["client"] = (forwarding.source(str(client)), 0)
+        source = forwarding.source(str(client))
+        self.scope["client"] = (source, 0)
         self.scope["scheme"] = forwarded.scheme(self.headers, self._scheme)
+        if forwarding.begin(source):
+            self._arriving = source
+        else:
+            abuse.tell("too_many_connections", client)
+            self._refuse(TOO_MANY_CONNECTIONS)
         return client
+
+    def _has_arrived(self) -> None:
+        if self._forwarding and self._arriving:
+            self._forwarding.end(self._arriving)
+            self._arriving = ""
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._has_arrived()
         self._unfinished = 0
         if self._request_timer:
             self._request_timer.cancel()

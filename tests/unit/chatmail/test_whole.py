@@ -66,6 +66,25 @@ def test_a_name_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     assert other.read_bytes() == b"mine"
 
 
+def test_another_name_of_a_file_is_not_cut_short(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    other.chmod(0o644)
+    (tmp_path / "file.part").hardlink_to(other)
+    with pytest.raises(Trouble, match="somebody else's"), written(tmp_path / "file"):
+        pass
+    assert other.read_bytes() == b"mine"
+    assert other.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_somebody_else_made_there_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file.part").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(Trouble, match="somebody else's"), written(tmp_path / "file") as write:
+        write(b"secret")
+    assert (tmp_path / "file.part").read_bytes() == b""
+
+
 def test_all_is_written_where_a_pipe_takes_a_little_at_a_time() -> None:
     reading, writing = os.pipe()
     octets = os.urandom(300_000)

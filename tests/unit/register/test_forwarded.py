@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 
 import pytest
 from register import forwarded
 from register.forwarded import Forwarding
 from register.server import HttpServer, Large
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
@@ -60,12 +61,14 @@ def test_the_scheme_is_what_the_proxy_says(said: list[bytes], scheme: str) -> No
 
 
 @asynccontextmanager
-async def serving(seen: list[Scope], limits: SourceLimits) -> AsyncIterator[int]:
+async def serving(seen: list[Scope], limits: SourceLimits, most: int = 50) -> AsyncIterator[int]:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope)
-        await PlainTextResponse("")(scope, receive, send)
+        with suppress(ClientDisconnect):
+            await Request(scope, receive).body()
+            await PlainTextResponse("")(scope, receive, send)
 
-    http = HttpServer(app, Large(b"/mxdeliv", 1000), Forwarding(PROXIES, limits.source))
+    http = HttpServer(app, Large(b"/mxdeliv", 1000), Forwarding(PROXIES, limits.source, most))
     listener = Listener([Door("127.0.0.1", 0, http.speak("http"))], limits, many=PROXIES)
     await listener.open()
     try:
@@ -109,3 +112,24 @@ async def test_a_stranger_s_word_counts_for_nothing() -> None:
     (scope,) = seen
     assert (scope["client"], scope["scheme"]) == ((limits.source("127.0.0.2"), 0), "http")
     assert str(scope["state"]["peer"]) == "127.0.0.2"
+
+
+async def test_one_client_of_a_proxy_does_not_take_all_places() -> None:
+    seen: list[Scope] = []
+    slow = b"POST / HTTP/1.1\r\nX-Forwarded-For: 192.0.2.7\r\nContent-Length: 10\r\n" + CLOSE + b"begun"
+    async with serving(seen, SourceLimits(1000, 1000, 1000), most=2) as port:
+        writers = []
+        for number in range(2):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(slow)
+            writers.append(writer)
+            while len(seen) <= number:
+                await asyncio.sleep(0)
+        assert (await ask(port, slow)).startswith(b"HTTP/1.1 503")
+        assert (await ask(port, slow.replace(b".7", b".8") + b"-over")).startswith(b"HTTP/1.1 200")
+        writers[0].write(b"-over")  # one that has arrived counts no more,
+        writers[1].close()  # nor does one that never will
+        for _ in range(3):
+            while not (await ask(port, slow + b"-over")).startswith(b"HTTP/1.1 200"):
+                pass
+        writers[0].close()

@@ -30,6 +30,7 @@ LEASE_SECONDS = 20.0
 STAY_SECONDS = 5.0
 SEEN_SECONDS = 3.0  # until every register has seen what it is to answer
 ORDER_SECONDS = 180.0  # the longest an order may take
+TALK_SECONDS = 900.0  # and all of the conversation: an answer that trickles in would hold the lease for ever
 KEEP_SECONDS = 300.0  # for Postgres to come back
 PACE = (1.0, 1.0, 2.0, 3.0, 5.0)  # seconds between looks at an order
 
@@ -150,6 +151,16 @@ class Renewal:
                 continue
 
     async def _ask(self, attempt: int, state: State, wanted: list[str]) -> None:
+        try:
+            async with asyncio.timeout(TALK_SECONDS):
+                issued = await self._talk(attempt, state, wanted)
+        except TimeoutError:
+            raise Trouble("timeout") from None
+        if issued:
+            await self._keep(attempt, issued)
+
+    async def _talk(self, attempt: int, state: State, wanted: list[str]) -> Issued | None:
+        """Return a certificate for these names, None if the attempt is over; raise Trouble."""
         account_key = await self.requests.key(self.wishes.directory, paper.make_key())
         authority = await aside(lambda: self.open(self.wishes, account_key))
         try:
@@ -157,13 +168,13 @@ class Renewal:
             answers = await aside(lambda: authority.order(wanted, paper.make_request(key, wanted)))
             if answers:
                 if not await self.requests.offer(attempt, answers):
-                    return
+                    return None
                 await asyncio.sleep(self.seen_seconds)
                 await aside(authority.call)
             chain = await self._wait(authority)
         finally:
             authority.close()
-        await self._keep(attempt, paper.look_at(chain, key, wanted, state.now))
+        return paper.look_at(chain, key, wanted, state.now)
 
     async def _keep(self, attempt: int, issued: Issued) -> None:
         # It is worth some patience: an authority gives the same names only a few times a week.
@@ -188,7 +199,8 @@ class Renewal:
         raise Trouble("timeout")
 
     async def _failed(self, attempt: int, state: State, trouble: Trouble, wanted: list[str]) -> None:
-        names = trouble.names
+        # Of what the authority names only what it was asked for: nothing else could be left out, or be worth a word.
+        names = tuple(name for name in trouble.names if name in (wanted or [self._host]))
         if trouble.word in FOR_ANOTHER_DAY and not names:
             names = tuple(wanted[1:])  # it does not say which: the host comes first
         leave_out = [] if self._host in names else list(names)

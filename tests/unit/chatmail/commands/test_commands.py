@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chatmail.commands import tokens
 from shared.metrics.page import PAGE
 from shared.queue.overview import overview
 from shared.queue.presence import announce
@@ -69,6 +70,10 @@ def test_a_refusal_is_json_for_programs(shell: Shell) -> None:
     status, out, _ = shell.run("accounts", "show", "nobody123", "--json")
     assert status == 1
     assert "no account" in json.loads(out)["error"]
+
+
+def test_no_token_looks_like_a_flag() -> None:
+    assert not any(tokens.made().startswith("-") for _ in range(2000))
 
 
 def test_registration_and_tokens(shell: Shell) -> None:

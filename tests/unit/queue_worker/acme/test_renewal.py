@@ -1,6 +1,7 @@
 """When a worker asks, what it does, and what becomes of failures; the authority and the database are played."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -240,6 +241,13 @@ async def test_names_beside_the_host_are_left_out(rig: Rig) -> None:
     assert rig.authority.names == NAMES[:-1]
 
 
+async def test_names_nobody_asked_for_leave_nothing_out_and_hasten_nothing(rig: Rig) -> None:
+    rig.authority.trouble["look"] = Trouble("connection", ["WWW.a.test", "\x1b[2Jelsewhere.test"])
+    rig.state(failures=3)
+    await rig.renewal.look()
+    assert rig.requests.failures == [("connection", (), DELAYS[3], [], LEFT_OUT_SECONDS)]
+
+
 async def test_an_authority_that_does_not_say_which_is_asked_for_the_host_alone(rig: Rig) -> None:
     rig.authority.trouble["order"] = Trouble("rejectedIdentifier")
     await rig.renewal.look()
@@ -272,6 +280,16 @@ async def test_an_order_that_never_ends_is_given_up(rig: Rig) -> None:
     rig.authority.looks = -1
     await rig.renewal.look()
     assert rig.requests.failures[0][0] == "timeout"
+
+
+async def test_an_answer_that_never_ends_is_given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal, "TALK_SECONDS", 0.05)
+    hung_up = threading.Event()
+    monkeypatch.setattr(rig.authority, "look", lambda: hung_up.wait(30) and None)
+    await rig.renewal.look()
+    hung_up.set()
+    assert rig.requests.failures[0][0] == "timeout"
+    assert rig.authority.steps[-1] == "close"
 
 
 async def test_what_was_issued_waits_for_the_database(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ class Place:
     port: int
     state: dict[str, bool]
     serving: "asyncio.Task[None]"
+    stopping: asyncio.Event
 
     async def ask(self, octets: bytes) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection(self.address, self.port)
@@ -43,12 +44,13 @@ async def place() -> AsyncIterator[Place]:
             raise RuntimeError("canary ann@example.org")
         return state["is_low"]
 
-    own = Inner("submission", lambda: state["is_able"], {catalog.DISK: is_low})
+    own = Inner("submission", lambda: state["is_able"], {catalog.DISK: is_low}, asyncio.Event())
     address, port = free_address(), 9100
     serving = asyncio.create_task(inner.serve(own, [address], port))
     while not own.is_open and not serving.done():
         await asyncio.sleep(0)
-    yield Place(address, port, state, serving)
+    assert own.stopping
+    yield Place(address, port, state, serving, own.stopping)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -59,6 +61,20 @@ async def test_health_is_a_word(place: Place) -> None:
     place.state["is_able"] = False
     status, body = await place.ask(b"GET /health HTTP/1.1\r\n\r\n")
     assert (status, json.loads(body)) == (503, {"status": "unavailable"})
+
+
+async def test_the_edge_is_told_before_the_doors_close(place: Place) -> None:
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(place.address, place.port)
+        writer.write(b"doors\n")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    place.state["is_able"] = False  # no reason to send people elsewhere: the others ask the same database
+    assert await ask() == b"ready\n"
+    place.stopping.set()
+    assert await ask() == b"drain\n"
 
 
 async def test_numbers_are_looked_at_when_asked(place: Place) -> None:

@@ -221,9 +221,36 @@ async def test_a_proxy_that_was_started_anew_is_recognized(monkeypatch: pytest.M
         writer.close()
 
 
+async def test_a_web_proxy_that_was_started_anew_is_recognized(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trusting, "HURRY_SECONDS", 0.0)
+    door = Door("127.0.0.1", 0, Teller, None, REFUSAL)
+    listener = Listener([door], SourceLimits(1, 1, 100), many=Trusted(["localhost"]))  # nobody has looked yet
+    await listener.open()
+    calls = [await call(listener.ports[0]) for _ in range(3)]
+    assert all(line.startswith(b"127.0.0.1 ") for _, _, line in calls)
+    for _, writer, _ in calls:
+        writer.close()
+    await listener.drain(1)
+
+
 async def test_a_stranger_s_header_is_its_own_words() -> None:
     async with opened(many(), proxies="127.0.0.9") as (_, port):
         reader, writer, line = await call(port, header("192.0.2.7"), source="127.0.0.2")
         assert line.startswith(b"127.0.0.2 ")
         assert await reader.readline() == header("192.0.2.7")
         writer.close()
+
+
+async def test_proxies_are_given_time_to_send_people_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "FAREWELL_SECONDS", 0.3)
+    async with opened(many()) as (listener, port):
+        leaving = asyncio.create_task(listener.say_farewell())
+        await asyncio.sleep(0)
+        _, writer, line = await call(port, header("192.0.2.7"))
+        assert line, "the doors are open"
+        assert not leaving.done()
+        writer.close()
+        await leaving
+    monkeypatch.setattr(listening, "FAREWELL_SECONDS", 600)
+    async with asyncio.timeout(10):
+        await Listener([], many()).say_farewell()  # where there is no proxy nobody is waited for

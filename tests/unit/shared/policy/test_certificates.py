@@ -41,6 +41,7 @@ def held(*names: str, days: float = 90, left: float = 60, directory: str = CA) -
         ("192.0.2.1", "192.0.2.1"),
         ("[192.0.2.1]", "192.0.2.1"),
         ("[IPv6:2001:DB8::1]", "2001:db8::1"),
+        ("2001:0DB8:0::1", "2001:db8::1"),
     ],
 )
 def test_the_hosts_name(hostname: str, name: str) -> None:
