@@ -7,6 +7,7 @@ lost in a crash: a lost deletion comes back, a lost message does not (design §4
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from shared import log
 from shared.metrics import catalog
@@ -20,6 +21,7 @@ _DELIVERS = "-c lock_timeout=300ms -c synchronous_commit=on"
 _MAY_BE_LATE = "-c lock_timeout=5s -c synchronous_commit=off"
 WAIT_SECONDS = 0.1
 PATIENT_ATTEMPTS = 50  # after which it is worth a word
+_NEEDED = frozenset(path.name for path in (Path(__file__).parent / "migrations").glob("*.sql"))
 _MUST_BE_ON = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -42,7 +44,7 @@ class Database:
 
 
 async def connect(url: str, service: str) -> Database:
-    """Open the lanes of a service, waiting for Postgres and its schema as long as it takes.
+    """Open the lanes of a service, waiting for Postgres and the schema of its version as long as it takes.
 
     Raise NotDurable where the server could lose committed mail.
     """
@@ -69,7 +71,10 @@ async def _open(lane: Lane, ask: Callable[[Connection], Awaitable[None]] | None 
 
 
 async def _assert_usable(connection: Connection) -> None:
-    await connection.execute("SELECT FROM chatmail.migration WHERE false")
+    # A new version may be here before its migration, which waits for a backup that is being taken.
+    seen = await (await connection.execute("SELECT name FROM chatmail.migration")).fetchall()
+    if not _NEEDED.issubset(name for (name,) in seen):
+        raise Unavailable
     for name in _MUST_BE_ON:
         row = await (await connection.execute("SELECT current_setting(%s)", (name,))).fetchone()
         if row is None or row[0] != "on":

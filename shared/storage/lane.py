@@ -135,12 +135,12 @@ class Lane:
         return self._connection is not None and not self._connection.closed
 
     async def open(self, ask: Callable[[Connection], Awaitable[None]] | None = None) -> None:
-        """Connect, let `ask` put its first questions, and start serving the line; raise Unavailable."""
+        """Connect, let `ask` put its first questions, and start serving the line; raise Unavailable, as `ask` may."""
         try:
             connection = await self._connect()
             if ask:  # before serving: who asks takes the descriptor from the one that watches an idle connection
                 await ask(connection)
-        except psycopg.Error as error:
+        except (psycopg.Error, Unavailable) as error:
             if self._connection:
                 await self._connection.close()
             raise Unavailable from error

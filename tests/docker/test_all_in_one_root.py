@@ -4,9 +4,15 @@ Nobody must not be able to have root read, or open, what is not theirs. Each att
 an attacker would have it.
 """
 
+import os
+from pathlib import Path
+
 import pytest
 
+from tests.certificates import Authority
+from tests.docker import pem
 from tests.docker.engine import ask_docker, docker
+from tests.docker.project import HOSTNAME
 from tests.docker.single import Single
 
 OURS = "10001"
@@ -42,3 +48,13 @@ def test_what_nobody_left_in_a_volume_is_not_followed(images: str, left: str) ->
         single.restart()
         assert single.run("ls", "/run/tls") == ""
         assert single.run("stat", "--format", "%a", "/root") == "700"
+
+
+def test_a_closed_folder_of_the_host_is_read_and_left_as_it_is(images: str, tmp_path: Path) -> None:
+    leaf = Authority().issue(HOSTNAME)
+    pem.put(tmp_path, leaf)
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, int(OURS), int(OURS))
+    with Single("-v", f"{tmp_path}:/data/tls:ro") as single:
+        assert pem.is_shown(leaf, single.address, 993)()
+    assert (tmp_path.stat().st_mode & 0o777, tmp_path.stat().st_uid) == (0o700, int(OURS))
