@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from chatmail.services import PORTS, SERVICES
+from tests.docker import pem
 from tests.docker.addresses import free_subnet
 from tests.docker.engine import IMAGE, ROOT, ask_docker, docker
 from tests.docker.project import DOMAIN, HOSTNAME
@@ -29,6 +30,7 @@ STACK = "chatmail"
 FILE = "docker-compose.swarm.yml"
 START_SECONDS = 180.0
 OURS = tuple(service.name for service in SERVICES)
+TLS_DOORS = ("port_https", "port_imaps", "port_submissions")
 STANDING = (*OURS, "postgres", "redis", "resolver", "edge")
 
 
@@ -68,6 +70,13 @@ class Swarm:
         self._environment.update(changed)
         docker("stack", "deploy", "-c", self.folder / FILE, STACK, environment=self._environment)
         self.wait(self.is_whole, START_SECONDS, "whole")
+        self.wait(self.is_reached, START_SECONDS, "reached")
+
+    def is_reached(self) -> bool:
+        """Whether the edge has found who is behind it."""
+        with suppress(OSError):
+            return all(pem.shown(self.address, self.ports[door]) for door in TLS_DOORS)
+        return False
 
     def scale(self, service: str, number: int) -> None:
         """Have this many replicas of a service."""

@@ -85,25 +85,26 @@ def test_it_stops_in_order_and_moves_to_another_version(images: str, tmp_path: P
             docker("rmi", newer)
 
 
-def test_two_files_and_a_restart(single: Single, tmp_path: Path) -> None:
-    leaf = Authority().issue(HOSTNAME, DOMAIN)
-    private = leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for name, octets, mode in ((pem.CHAIN, leaf.pem, 0o644), (pem.KEY, private, 0o600)):
-        (tmp_path / name).write_bytes(octets)
-        (tmp_path / name).chmod(mode)
-        docker("cp", tmp_path / name, f"{single.name}:/data/tls/")
-    single.restart()
-    assert pem.is_shown(leaf, single.address, 25, 443, 465, 993)()
-    # And so does doing nothing.
-    later = Authority().issue(HOSTNAME, DOMAIN)
-    client = newcomer(single).imap()
-    private = later.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for name, octets in ((pem.CHAIN, later.pem), (pem.KEY, private)):
-        (tmp_path / name).write_bytes(octets)
-        docker("cp", tmp_path / name, f"{single.name}:/data/tls/")
-    single.wait(pem.is_shown(later, single.address, 25, 443, 465, 993), 60.0, "shown: the later certificate")
-    assert client.noop()[0] == "OK"
-    client.logout()
+def test_two_files_and_a_restart(images: str, tmp_path: Path) -> None:
+    with Single() as single:
+        leaf = Authority().issue(HOSTNAME, DOMAIN)
+        private = leaf.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        for name, octets, mode in ((pem.CHAIN, leaf.pem, 0o644), (pem.KEY, private, 0o600)):
+            (tmp_path / name).write_bytes(octets)
+            (tmp_path / name).chmod(mode)
+            docker("cp", tmp_path / name, f"{single.name}:/data/tls/")
+        single.restart()
+        assert pem.is_shown(leaf, single.address, 25, 443, 465, 993)()
+        # And so does doing nothing.
+        later = Authority().issue(HOSTNAME, DOMAIN)
+        client = newcomer(single).imap()
+        private = later.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        for name, octets in ((pem.CHAIN, later.pem), (pem.KEY, private)):
+            (tmp_path / name).write_bytes(octets)
+            docker("cp", tmp_path / name, f"{single.name}:/data/tls/")
+        single.wait(pem.is_shown(later, single.address, 25, 443, 465, 993), 60.0, "shown: the later certificate")
+        assert client.noop()[0] == "OK"
+        client.logout()
 
 
 def test_closed_as_a_service_of_compose_it_works(images: str) -> None:

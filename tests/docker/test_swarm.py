@@ -1,6 +1,7 @@
 """The stack on a swarm of one node: up by the commands of docs/scaling.md, it grows, and is replaced under load."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def test_the_page_gives_an_address_and_a_letter_goes_round(swarm: Swarm) -> None
     assert b"swarm@chat.test" in letter
 
 
+def are_gone(swarm: Swarm, service: str, replicas: list[str]) -> bool:
+    return not set(swarm.containers(service)) & set(replicas)
+
+
 @pytest.mark.parametrize("service", SECRETS)
 def test_a_service_is_given_its_own_secrets_and_no_other(swarm: Swarm, service: str) -> None:
     for container in swarm.containers(service):
@@ -66,9 +71,9 @@ def test_services_are_replaced_under_load(swarm: Swarm, tmp_path: Path) -> None:
         errors = bystanders.finish()
         assert load.finish() == CLEAN
     for service, replicas in before.items():
-        found = swarm.containers(service)
-        assert not set(found) & set(replicas)
-        assert {inspect(one)["Config"]["Labels"].get("version") for one in found} == {"newer"}
+        # An old one may still be finishing what it had in hand.
+        swarm.wait(partial(are_gone, swarm, service, replicas), 90, f"replaced: {service}")
+        assert {inspect(one)["Config"]["Labels"].get("version") for one in swarm.containers(service)} == {"newer"}
     assert (bystanders.refused, errors) == ([], [])
     note("swarm: longest wait for a welcome while rolled", bystanders.gap, "s")
     note("swarm: longest a word took Delta Chat while rolled", bystanders.talk.longest, "s")
