@@ -9,21 +9,32 @@ from dataclasses import dataclass, field, replace
 
 from imap.store import (
     Account,
+    Arranged,
     Changes,
+    Enclosed,
     Flag,
+    Folder,
+    Letter,
     Message,
+    NotPut,
+    Put,
     Quota,
     Refused,
     Snapshot,
     Status,
+    TooMuch,
     TooOften,
     Unavailable,
+    Unfit,
 )
 
+from shared.mail.mailbox import FIRST_KEYWORD, MAX_KEYWORDS
 from shared.policy.push import MAX_TOKENS
+from shared.storage.folders import MAX_MAILBOXES, MAX_SUBSCRIPTIONS
 
 INLINE_LIMIT = 64 * 1024
 ARRIVAL = 1_700_000_000  # 14 Nov 2023 22:13:20 UTC, counted up by a minute a message
+SAVED = ARRIVAL + 86_400  # when everything is copied or appended here
 WAITED = 0.25  # seconds that every message has waited, here, when it is told
 UIDVALIDITY = 1_234_567
 
@@ -46,6 +57,29 @@ class Box:
     modseq: int = 1
     messages: dict[int, _Stored] = field(default_factory=dict)
     tombstones: list[tuple[int, int]] = field(default_factory=list)  # modseq, uid
+    uidvalidity: int = UIDVALIDITY
+    special_use: str = ""
+    keywords: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        return sum(kept.message.size for kept in self.messages.values())
+
+    def learn(self, names: Sequence[str]) -> None:
+        """Know these keywords, while there is room."""
+        for name in names:
+            if len(self.keywords) < MAX_KEYWORDS and name.lower() not in map(str.lower, self.keywords):
+                self.keywords.append(name)
+
+    def bits(self, names: Sequence[str]) -> int:
+        """Return the bits of those keywords that are known."""
+        wanted = {name.lower() for name in names}
+        known = enumerate(self.keywords, FIRST_KEYWORD)
+        return sum(1 << bit for bit, name in known if name.lower() in wanted)
+
+    def named(self, mask: int) -> list[str]:
+        """Return the keywords whose bits are set."""
+        return [name for bit, name in enumerate(self.keywords, FIRST_KEYWORD) if mask >> bit & 1]
 
     def bump(self) -> int:
         """Take the next modseq."""
@@ -53,15 +87,185 @@ class Box:
         return self.modseq
 
 
-class MemoryStore:
-    """`imap.store.Store`; while `is_away`, every call raises Unavailable."""
+class MemoryFolders:
+    """`imap.store.Folders`, for MemoryStore."""
 
-    def __init__(self, inline_limit: int = INLINE_LIMIT) -> None:
-        self.inline_limit = inline_limit
-        self.quota_limit = 500_000_000
+    quota_limit = 500_000_000
+
+    def __init__(self) -> None:
         self.is_away = False
         self.calls: list[str] = []  # what was asked, in order
         self._boxes: dict[int, Box] = {}
+        self._subscribed: set[tuple[int, str]] = set()
+        self._bodies = self._made = 0
+
+    def make(self, account_id: int, name: str) -> Box:
+        """Make a mailbox."""
+        self._made += 1
+        box = Box(self._made, account_id, name, uidvalidity=UIDVALIDITY + self._made - 1)
+        self._boxes[box.mailbox_id] = box
+        return box
+
+    async def folders(self, account_id: int) -> Sequence[Folder]:
+        self._called("folders")
+        names = {name for owner, name in self._subscribed if owner == account_id}
+        boxes = {box.name: box for box in self._of(account_id)}
+        folders = [
+            Folder(name, box.mailbox_id, box.special_use, name == "INBOX" or name in names)
+            for name, box in boxes.items()
+        ] + [Folder(name, None, "", True) for name in names - boxes.keys()]
+        return sorted(folders, key=lambda folder: (folder.name != "INBOX", folder.name))
+
+    async def create(self, account_id: int, name: str, special_use: str = "") -> tuple[Arranged, int]:
+        self._called("create")
+        if self._find(account_id, name):
+            return Arranged.THERE, 0
+        if special_use and any(box.special_use == special_use for box in self._of(account_id)):
+            return Arranged.USE_TAKEN, 0
+        if not self._make_all(account_id, name):
+            return Arranged.TOO_MANY, 0
+        box = self._find(account_id, name)
+        assert box
+        box.special_use = special_use
+        return Arranged.DONE, box.mailbox_id
+
+    async def delete(self, account_id: int, name: str) -> tuple[Arranged, int]:
+        self._called("delete")
+        box = self._find(account_id, name)
+        if box is None or name == "INBOX":
+            has_children = any(one.name.startswith(name + "/") for one in self._of(account_id))
+            return (Arranged.HAS_CHILDREN if has_children else Arranged.MISSING), 0
+        del self._boxes[box.mailbox_id]
+        return Arranged.DONE, box.mailbox_id
+
+    async def rename(self, account_id: int, old: str, new: str, longest: int, deepest: int) -> Arranged:
+        self._called("rename")
+        moved = [box for box in self._of(account_id) if box.name == old or box.name.startswith(old + "/")]
+        names = [new + box.name.removeprefix(old) for box in moved]
+        others = {box.name for box in self._of(account_id) if box not in moved}
+        if not moved:
+            return Arranged.MISSING
+        if others & {new, *names}:
+            return Arranged.THERE
+        if any(len(name.encode()) > longest or name.count("/") >= deepest for name in names):
+            return Arranged.TOO_LONG
+        for box, name in zip(moved, names, strict=True):
+            box.name = name
+        above = new.rpartition("/")[0]
+        return Arranged.DONE if not above or self._make_all(account_id, above) else Arranged.TOO_MANY
+
+    async def subscribe(self, account_id: int, name: str) -> Arranged:
+        self._called("subscribe")
+        if not self._find(account_id, name):
+            return Arranged.MISSING
+        if len(self._subscribed) >= MAX_SUBSCRIPTIONS:
+            return Arranged.TOO_MANY
+        self._subscribed.add((account_id, name))
+        return Arranged.DONE
+
+    async def unsubscribe(self, account_id: int, name: str) -> Arranged:
+        self._called("unsubscribe")
+        if (account_id, name) not in self._subscribed:
+            return Arranged.MISSING
+        self._subscribed.remove((account_id, name))
+        return Arranged.DONE
+
+    async def add_keywords(self, mailbox_id: int, names: Sequence[str]) -> Sequence[str] | None:
+        self._called("add_keywords")
+        if mailbox_id not in self._boxes:
+            return None
+        self._boxes[mailbox_id].learn(names)
+        return tuple(self._boxes[mailbox_id].keywords)
+
+    async def copy(self, mailbox_id: int, uids: Sequence[int], name: str) -> Put | NotPut:
+        self._called("copy")
+        return self._put(mailbox_id, uids, name, is_move=False)
+
+    async def move(self, mailbox_id: int, uids: Sequence[int], name: str) -> Put | NotPut:
+        self._called("move")
+        return self._put(mailbox_id, uids, name, is_move=True)
+
+    def _put(self, mailbox_id: int, uids: Sequence[int], name: str, *, is_move: bool) -> Put | NotPut:
+        source = self._boxes.get(mailbox_id)
+        if source is None:
+            return NotPut.GONE
+        target = self._find(source.account_id, name)
+        if target is None:
+            return NotPut.MISSING
+        copied = [uid for uid in sorted(set(uids)) if uid in source.messages]
+        size = sum(source.messages[uid].message.size for uid in copied)
+        if copied and not is_move and self._used(source.account_id) + size > self.quota_limit:
+            return NotPut.FULL
+        first_uid, modseq = target.uidnext, target.bump() if copied else target.modseq
+        for uid in copied:
+            kept = source.messages[uid]
+            words = source.named(kept.message.flags)
+            target.learn(words)
+            mask = kept.message.flags & 31 | target.bits(words)
+            target.messages[target.uidnext] = _Stored(
+                replace(kept.message, uid=target.uidnext, flags=mask, modseq=modseq, saved=SAVED), kept.body, modseq
+            )
+            target.uidnext += 1
+        gone = source.bump() if is_move and copied else 0
+        for uid in copied if is_move else ():
+            del source.messages[uid]
+            source.tombstones.append((gone, uid))
+        return Put(target.mailbox_id, target.uidvalidity, modseq, first_uid, copied, gone)
+
+    def append(self, account_id: int, name: str, letters: Sequence[Letter]) -> Put | NotPut:
+        """Put messages in, as the letterbox does."""
+        self._called("append")
+        box = self._find(account_id, name)
+        if box is None:
+            return NotPut.MISSING
+        if self._used(account_id) + sum(len(letter.body) for letter in letters) > self.quota_limit:
+            return NotPut.FULL
+        first_uid, modseq = box.uidnext, box.bump()
+        for letter in letters:
+            box.learn(letter.keywords)
+            flags, dated = letter.flags | box.bits(letter.keywords), SAVED if letter.dated is None else letter.dated
+            self._keep(box, letter.body, flags, dated, modseq, SAVED)
+        return Put(box.mailbox_id, box.uidvalidity, modseq, first_uid)
+
+    def _keep(self, box: Box, body: bytes, flags: int, at: int, modseq: int, saved: int) -> int:
+        self._bodies += 1
+        uid = box.uidnext
+        message = Message(uid, flags, modseq, len(body), at, saved=saved, body_id=self._bodies)
+        box.messages[uid] = _Stored(message, body, modseq)
+        box.uidnext += 1
+        return uid
+
+    def _make_all(self, account_id: int, name: str) -> bool:
+        parts = name.split("/")
+        names = ["/".join(parts[: at + 1]) for at in range(len(parts))]
+        missing = [one for one in names if not self._find(account_id, one)]
+        if len(missing) + len(self._of(account_id)) > MAX_MAILBOXES:
+            return False
+        for one in missing:
+            self.make(account_id, one)
+        return True
+
+    def _of(self, account_id: int) -> list[Box]:
+        return [box for box in self._boxes.values() if box.account_id == account_id]
+
+    def _used(self, account_id: int) -> int:
+        return sum(box.size for box in self._of(account_id))
+
+    def _find(self, account_id: int, name: str) -> Box | None:
+        return next((box for box in self._of(account_id) if box.name == name), None)
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.is_away:
+            raise Unavailable
+
+
+class MemoryStore(MemoryFolders):
+    """`imap.store.Store`; while `is_away`, every call raises Unavailable."""
+
+    def __init__(self, inline_limit: int = INLINE_LIMIT) -> None:
+        super().__init__()
+        self.inline_limit = inline_limit
 
     # What happens elsewhere
 
@@ -72,12 +276,6 @@ class MemoryStore:
                 return box
         return self.make(account_id, "INBOX")
 
-    def make(self, account_id: int, name: str) -> Box:
-        """Make a mailbox."""
-        box = Box(len(self._boxes) + 1, account_id, name)
-        self._boxes[box.mailbox_id] = box
-        return box
-
     def drop(self, mailbox_id: int) -> None:
         """Remove a mailbox."""
         del self._boxes[mailbox_id]
@@ -85,11 +283,8 @@ class MemoryStore:
     def deliver(self, mailbox_id: int, body: bytes, flags: int = 0, arrived: int | None = None) -> int:
         """Put a message in a mailbox; return its UID."""
         box = self._boxes[mailbox_id]
-        uid, modseq = box.uidnext, box.bump()
-        at = ARRIVAL + 60 * uid if arrived is None else arrived
-        box.messages[uid] = _Stored(Message(uid, flags, modseq, len(body), at), body, modseq)
-        box.uidnext += 1
-        return uid
+        at = ARRIVAL + 60 * box.uidnext if arrived is None else arrived
+        return self._keep(box, body, flags, at, box.bump(), at)
 
     def box(self, mailbox_id: int) -> Box:
         """Return a mailbox as it is."""
@@ -109,8 +304,9 @@ class MemoryStore:
             return None
         stored = box.messages.values()
         unseen = sum(not kept.message.flags & Flag.SEEN for kept in stored)
-        size = sum(kept.message.size for kept in stored)
-        return Status(box.mailbox_id, UIDVALIDITY, box.uidnext, len(box.messages), unseen, size)
+        deleted = [kept.message.size for kept in stored if kept.message.flags & Flag.DELETED]
+        numbers = (len(box.messages), unseen, box.size, len(deleted), sum(deleted))
+        return Status(box.mailbox_id, box.uidvalidity, box.uidnext, *numbers)
 
     async def snapshot(self, account_id: int, name: str) -> Snapshot | None:
         self._called("snapshot")
@@ -118,7 +314,8 @@ class MemoryStore:
         if box is None:
             return None
         flags = [kept.message.flags for kept in box.messages.values()]
-        return Snapshot(box.mailbox_id, UIDVALIDITY, box.uidnext, box.modseq, list(box.messages), flags)
+        uids, keywords = list(box.messages), tuple(box.keywords)
+        return Snapshot(box.mailbox_id, box.uidvalidity, box.uidnext, box.modseq, uids, flags, keywords)
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
         self._called("changes")
@@ -130,7 +327,8 @@ class MemoryStore:
             (uid, kept.message.flags) for uid, kept in box.messages.items() if uid < uidnext and kept.changed > since
         ]
         expunged = sorted(uid for modseq, uid in box.tombstones if modseq > since and uid < uidnext)
-        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged, [WAITED] * len(arrived))
+        waited, keywords = [WAITED] * len(arrived), tuple(box.keywords)
+        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged, waited, keywords)
 
     async def fetch(self, mailbox_id: int, uids: Sequence[int], *, header: bool, body: bool) -> Sequence[Message]:
         self._called("fetch")
@@ -156,7 +354,7 @@ class MemoryStore:
         return self._mark(mailbox_id, uids, 0, flags)
 
     async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        return self._mark(mailbox_id, uids, flags, 31)
+        return self._mark(mailbox_id, uids, flags, (1 << 63) - 1)
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
         self._called("expunge")
@@ -172,9 +370,8 @@ class MemoryStore:
 
     async def quota(self, account_id: int) -> Quota:
         self._called("quota")
-        boxes = [box for box in self._boxes.values() if box.account_id == account_id]
-        used = sum(kept.message.size for box in boxes for kept in box.messages.values())
-        return Quota(used, self.quota_limit)
+        messages = sum(len(box.messages) for box in self._of(account_id))
+        return Quota(self._used(account_id), self.quota_limit, messages)
 
     def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> list[tuple[int, int]]:
         self._called("store")
@@ -183,20 +380,14 @@ class MemoryStore:
             modseq = self._boxes[mailbox_id].bump()
             for kept in stored:
                 kept.changed = modseq
-                kept.message = replace(kept.message, flags=kept.message.flags & ~cleared | added, modseq=modseq)
+                kept.message = replace(
+                    kept.message, flags=kept.message.flags & ~int(cleared) | int(added), modseq=modseq
+                )
         return [(kept.message.uid, kept.message.flags) for kept in stored]
 
     def _stored(self, mailbox_id: int, uid: int) -> _Stored | None:
         box = self._boxes.get(mailbox_id)
         return box.messages.get(uid) if box else None
-
-    def _find(self, account_id: int, name: str) -> Box | None:
-        return next((box for box in self._boxes.values() if (box.account_id, box.name) == (account_id, name)), None)
-
-    def _called(self, name: str) -> None:
-        self.calls.append(name)
-        if self.is_away:
-            raise Unavailable
 
 
 class MemoryTokens:
@@ -225,6 +416,44 @@ class MemoryTokens:
         if self.is_away:
             raise Unavailable
         return self._kept.setdefault(account_id, [])
+
+
+class Kept:
+    """`imap.store.Arriving`, in memory."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.is_closed = False
+
+    def write(self, octets: bytes, /) -> None:
+        self.data += octets
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class MemoryLetterbox:
+    """`imap.store.Letterbox`: takes every message but those that say `unfit`, or `too much`, somewhere."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.received: list[Kept] = []
+
+    def receive(self, account_id: int) -> Kept:
+        self.received.append(Kept())
+        return self.received[-1]
+
+    async def put(self, account_id: int, name: str, messages: Sequence[Enclosed]) -> Put | NotPut:
+        letters = []
+        for one in messages:
+            assert isinstance(one.octets, Kept)
+            data = one.octets.data
+            if b"unfit" in data:
+                raise Unfit("Encryption Needed: Invalid Unencrypted Mail")
+            if b"too much" in data:
+                raise TooMuch
+            letters.append(Letter(data, len(_header(data)), one.flags, one.keywords, one.dated))
+        return self._store.append(account_id, name, letters)
 
 
 class MemoryDoorkeeper:

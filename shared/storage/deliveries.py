@@ -1,16 +1,15 @@
 """Taking messages: one transaction for a batch of messages and all their recipients, here and elsewhere."""
 
-import asyncio
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from shared.address import Address
-from shared.storage.errors import Unavailable
-from shared.storage.lane import PATIENCE, Connection, Lane, translate
+from shared.storage import aside
+from shared.storage.aside import LARGE, Aside
+from shared.storage.lane import Connection, Lane
 
 ACCEPT = """
 SELECT item, place, modseq, outcome, is_nearly_full, wants_push
@@ -19,11 +18,6 @@ FROM chatmail.accept(
     %b::bigint[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[]
 )
 """
-
-# Above this, building the statement alone would hold up the event loop (measured: 3 ms a megabyte).
-LARGE = 256 * 1024
-MAX_LARGE_AT_ONCE = 2
-MAX_LARGE_WAITING = 8
 
 STORED, DUPLICATE, GONE, QUEUED = 0, 1, 2, 3
 FULL = "CM001"
@@ -148,37 +142,23 @@ class Deliveries:
 
     def __init__(self, lane: Lane, url: str, quota: int) -> None:
         self._lane = lane
-        self._url = url
         self._deliver = _Deliver(quota)
-        self._pool = ThreadPoolExecutor(MAX_LARGE_AT_ONCE, thread_name_prefix="large")
-        self._large = 0
+        self._aside = Aside(lane, url)
 
     async def store(self, incoming: Incoming) -> Outcome:
         """Store one message for all its recipients; on return it is durable. Raises Unavailable or NoSpace."""
         if len(incoming.body) <= LARGE:
             return await self._lane.submit(self._deliver, incoming)
-        if not self._lane.is_connected or self._large >= MAX_LARGE_WAITING:
-            raise Unavailable
-        self._large += 1
-        storing = asyncio.get_running_loop().run_in_executor(self._pool, self._store_large, incoming)
-        storing.add_done_callback(self._stored_large)
-        return await asyncio.shield(storing)
-
-    def _stored_large(self, storing: "asyncio.Future[Outcome]") -> None:
-        self._large -= 1
-        if not storing.cancelled():
-            storing.exception()  # seen, also when nobody waits for it any more
+        return await self._aside.run(lambda connection: self._store_large(connection, incoming))
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False)
+        self._aside.close()
 
-    def _store_large(self, incoming: Incoming) -> Outcome:
-        options = "-c statement_timeout=20s -c lock_timeout=5s -c synchronous_commit=on"
+    def _store_large(self, connection: aside.Connection, incoming: Incoming) -> Outcome:
         try:
-            with psycopg.connect(self._url, autocommit=True, options=options, **PATIENCE) as connection:
-                rows = connection.execute(ACCEPT, self._deliver.parameters([incoming]), binary=True).fetchall()
+            rows = connection.execute(ACCEPT, self._deliver.parameters([incoming]), binary=True).fetchall()
         except psycopg.Error as error:
             if error.sqlstate in _REFUSALS:
                 return _REFUSALS[error.sqlstate]
-            raise translate(error) from error
+            raise
         return self._deliver.answers([incoming], rows)[0]

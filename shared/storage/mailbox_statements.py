@@ -11,36 +11,44 @@ JOIN chatmail.mailbox b ON b.account_id = q.account_id
 
 STATUS = b"""
 SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.messages,
-    (SELECT count(*) FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.flags & 1 = 0), b.bytes
+    m.unseen, b.bytes, m.deleted, m.deleted_size
 FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE m.flags & 1 = 0) AS unseen,
+        count(*) FILTER (WHERE m.flags & 8 <> 0) AS deleted,
+        coalesce(sum(m.size) FILTER (WHERE m.flags & 8 <> 0), 0)::bigint AS deleted_size
+    FROM chatmail.message m WHERE m.mailbox_id = b.id) m
 """
 
 SNAPSHOT = b"""
-SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, m.uids, m.flags
+SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, m.uids, m.flags, b.keywords
 FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
 JOIN chatmail.account a ON a.id = b.account_id
     AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
+        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags
     FROM chatmail.message m WHERE m.mailbox_id = b.id) m
 """
 
 QUOTA = b"""
-SELECT q.ix, sum(b.bytes)::bigint, a.quota FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
+SELECT q.ix, sum(b.bytes)::bigint, a.quota, sum(b.messages)::bigint
+FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
 JOIN chatmail.account a ON a.id = q.account_id JOIN chatmail.mailbox b ON b.account_id = a.id GROUP BY q.ix, a.quota
 """
 
 CHANGES = b"""
-SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids
+SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids, b.keywords
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
 JOIN chatmail.account a ON a.id = b.account_id
     AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags,
-        array_agg(extract(epoch FROM clock_timestamp() - m.arrived)::float8) AS waited
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
+        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags,
+        array_agg(extract(epoch FROM clock_timestamp() - coalesce(m.saved, m.arrived))::float8) AS waited
     FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids, array_agg(m.flags ORDER BY m.uid) AS flags
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
+        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags
     FROM (SELECT DISTINCT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
         WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND NOT c.is_expunge) c
     JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = c.uid AND m.uid < q.uidnext) f
@@ -51,7 +59,9 @@ CROSS JOIN LATERAL (SELECT array_agg(c.uid ORDER BY c.uid) AS uids
 
 # A header block is a slice of the body: EXTERNAL storage reads it without the rest.
 FETCH = b"""
-SELECT q.ix, m.uid, m.flags, m.modseq, m.size, extract(epoch FROM m.arrived)::bigint, b.header_size,
+SELECT q.ix, m.uid, m.flags | coalesce(m.keywords, 0), m.modseq, m.size,
+    floor(extract(epoch FROM coalesce(m.dated, m.arrived)))::bigint,
+    floor(extract(epoch FROM coalesce(m.saved, m.arrived)))::bigint, m.body_id, b.header_size,
     CASE WHEN q.what & 2 = 2 AND m.size <= %b THEN b.data
         WHEN q.what & 1 = 1 THEN substring(b.data FOR b.header_size) END
 FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::smallint[]) q(ix, mailbox_id, uid, what)
@@ -67,8 +77,8 @@ JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = q.uid
 JOIN chatmail.body b ON b.id = m.body_id
 """
 
-STORE_FLAGS = b"""
-SELECT mailbox_id, uid, flags FROM chatmail.store_flags(%b::bigint[], %b::bigint[], %b::smallint[], %b::smallint[])
+MARK = b"""
+SELECT mailbox_id, uid, flags FROM chatmail.mark(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 """
 
 EXPUNGE = b"SELECT mailbox_id, uid FROM chatmail.expunge(%b::bigint[], %b::bigint[])"

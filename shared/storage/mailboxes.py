@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from shared.mail.mailbox import Changes, Message, Quota, Snapshot, Status
 from shared.storage import mailbox_statements as sql
 from shared.storage.database import Database
+from shared.storage.folders import Folders
 from shared.storage.lane import Connection
 from shared.storage.operation import Light
 
-ALL_FLAGS = 31
+ALL_FLAGS = (1 << 63) - 1  # keywords included
 T = TypeVar("T")
 
 _Fetch = tuple[int, Sequence[int], int]  # mailbox, uids, what: 0 nothing, 1 header, 2 body, 3 both
@@ -36,10 +37,11 @@ class _Look(Light):
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[Changes | None] = [None] * len(items)
         cursor = await connection.execute(sql.CHANGES, columns, binary=True)
-        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, expunged in await cursor.fetchall():
+        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, gone, words in await cursor.fetchall():
             arrived = tuple(zip(uids or (), flags or (), strict=True))
             flagged = tuple(zip(changed or (), changed_flags or (), strict=True))
-            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, tuple(expunged or ()), tuple(waited or ()))
+            others = (tuple(column or ()) for column in (gone, waited, words))
+            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, *others)
         return found
 
 
@@ -61,11 +63,11 @@ class _FetchMessages(Light):
         )
         cursor = await connection.execute(sql.FETCH, parameters, binary=True)
         found: list[list[Message]] = [[] for _ in items]
-        for index, uid, flags, modseq, size, arrived, header_size, data in await cursor.fetchall():
+        for index, uid, flags, modseq, size, arrived, saved, body_id, header_size, data in await cursor.fetchall():
             wanted = items[index - 1][2]
             header = data[:header_size] if data is not None and wanted & 1 else None
             body = data if wanted & 2 and size <= sql.INLINE_LIMIT else None
-            found[index - 1].append(Message(uid, flags, modseq, size, arrived, header, body))
+            found[index - 1].append(Message(uid, flags, modseq, size, arrived, header, body, saved, body_id))
         return found
 
 
@@ -91,7 +93,7 @@ class _OnePerMailbox(Light):
         return mailbox_id
 
 
-class _StoreFlags(_OnePerMailbox):
+class _Mark(_OnePerMailbox):
     async def run(self, connection: Connection, items: Sequence[_Marks]) -> list[list[tuple[int, int]]]:
         rows = list(_spread(items))
         parameters = (
@@ -100,7 +102,7 @@ class _StoreFlags(_OnePerMailbox):
             [row[3][0] for row in rows],
             [row[3][1] for row in rows],
         )
-        cursor = await connection.execute(sql.STORE_FLAGS, parameters, binary=True)
+        cursor = await connection.execute(sql.MARK, parameters, binary=True)
         by_mailbox: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for mailbox_id, uid, flags in await cursor.fetchall():
             by_mailbox[mailbox_id].append((uid, flags))
@@ -139,14 +141,15 @@ class _Rows(Light):
         return found
 
 
-class Mailboxes:
-    """An account's mailboxes. Every method raises `shared.storage.errors.Unavailable` while Postgres is away."""
+class Mailboxes(Folders):
+    """What is in mailboxes. Every method raises `shared.storage.errors.Unavailable` while Postgres is away."""
 
     def __init__(self, database: Database, quota: int) -> None:
+        super().__init__(database, quota)
         self._database = database
         self._quota = quota
         self._look, self._fetch, self._slices = _Look(), _FetchMessages(), _Read()
-        self._store, self._expunge = _StoreFlags(), _Expunge()
+        self._mark_messages, self._expunge = _Mark(), _Expunge()
         self._names, self._status = _Rows(sql.NAMES), _Rows(sql.STATUS)
         self._snapshot, self._usage = _Rows(sql.SNAPSHOT), _Rows(sql.QUOTA)
         self._saw, self._seen, self._today = _SawMailboxes(), set[int](), date.min
@@ -166,8 +169,8 @@ class Mailboxes:
         rows = await self._database.read.submit(self._snapshot, (account_id, name))
         if not rows:
             return None
-        mailbox_id, uidvalidity, uidnext, modseq, uids, flags = rows[0]
-        return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids or (), flags or ())
+        mailbox_id, uidvalidity, uidnext, modseq, uids, flags, keywords = rows[0]
+        return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids or (), flags or (), keywords or ())
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
         """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is shut."""
@@ -192,7 +195,7 @@ class Mailboxes:
         return await self._mark(mailbox_id, uids, 0, flags)
 
     async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        """Make the flags exactly `flags`; return as `add_flags` does."""
+        """Make the flags and keywords exactly `flags`; return as `add_flags` does."""
         return await self._mark(mailbox_id, uids, flags, ALL_FLAGS)
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
@@ -202,8 +205,8 @@ class Mailboxes:
     async def quota(self, account_id: int) -> Quota:
         """Return what the account uses and may use, in octets."""
         rows = await self._database.read.submit(self._usage, (account_id,))
-        used, limit = rows[0] if rows else (0, None)
-        return Quota(used, limit or self._quota)
+        used, limit, messages = rows[0] if rows else (0, None, 0)
+        return Quota(used, limit or self._quota, messages)
 
     async def _note(self, mailbox_id: int) -> None:
         # A session may last for months: whoever looks is using the account, also without logging in again.
@@ -217,4 +220,4 @@ class Mailboxes:
     async def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> Sequence[tuple[int, int]]:
         if not uids:
             return []
-        return await self._database.lazy.submit(self._store, (mailbox_id, uids, added, cleared))
+        return await self._database.lazy.submit(self._mark_messages, (mailbox_id, uids, added, cleared))

@@ -9,7 +9,8 @@ from shared.storage.lane import Connection, Lane
 from shared.storage.operation import Light
 
 FIND = """
-SELECT q.ix, b.id, b.bytes < coalesce(a.quota, %b)
+SELECT q.ix, b.id, coalesce(a.quota, %b) > CASE WHEN b.has_others
+    THEN (SELECT sum(x.bytes) FROM chatmail.mailbox x WHERE x.account_id = a.id) ELSE b.bytes END
 FROM unnest(%b::text[]) WITH ORDINALITY q(address, ix)
 LEFT JOIN chatmail.alias s ON s.address = q.address
 JOIN chatmail.account a ON a.address = coalesce(s.target, q.address)

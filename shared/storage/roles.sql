@@ -34,8 +34,10 @@ GRANT EXECUTE ON FUNCTION chatmail.accept TO smtp_in, submission;
 GRANT EXECUTE ON FUNCTION chatmail.deliver TO submission;
 
 -- Reading mail is imap's alone.
-GRANT SELECT ON chatmail.mailbox, chatmail.message, chatmail.body, chatmail.mailbox_change TO imap;
-GRANT EXECUTE ON FUNCTION chatmail.store_flags, chatmail.expunge, chatmail.saw_mailboxes TO imap;
+GRANT SELECT ON chatmail.mailbox, chatmail.message, chatmail.body, chatmail.mailbox_change, chatmail.subscription TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.mark, chatmail.store_flags, chatmail.expunge, chatmail.saw_mailboxes TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.create_mailbox, chatmail.delete_mailbox, chatmail.rename_mailbox, chatmail.subscribe,
+    chatmail.unsubscribe, chatmail.add_keywords, chatmail.copy_messages, chatmail.append_messages TO imap;
 
 GRANT EXECUTE ON FUNCTION chatmail.expire, chatmail.trim_account, chatmail.nearly_full, chatmail.expire_accounts,
     chatmail.free_orphans TO queue_worker;

@@ -58,8 +58,18 @@ CREATE TABLE chatmail.mailbox (
     messages    integer NOT NULL DEFAULT 0,
     bytes       bigint NOT NULL DEFAULT 0,
     wants_push  boolean NOT NULL DEFAULT false, -- its account has tokens in push_token
+    special_use text,   -- RFC 6154, as '\Sent'; NULL: none
+    has_others  boolean, -- of an INBOX: its account has had other mailboxes, whose octets count with its own; NULL: no
+    keywords    text[], -- the n-th (from 1) names the bit 1 << (n + 4) in its messages; NULL: none
     UNIQUE (account_id, name)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
+-- The names that LSUB shows (RFC 3501 §6.3.6); INBOX always counts as one, and a name may outlive its mailbox.
+CREATE TABLE chatmail.subscription (
+    account_id bigint NOT NULL,
+    name       text NOT NULL,
+    PRIMARY KEY (account_id, name)
+);
 
 -- Immutable, uncompressed (ciphertext does not shrink, and slices of EXTERNAL values read cheaply).
 CREATE TABLE chatmail.body (
@@ -80,10 +90,13 @@ CREATE TABLE chatmail.message (
     uid        bigint NOT NULL,
     body_id    bigint NOT NULL,
     modseq     bigint NOT NULL,
-    arrived    timestamptz NOT NULL DEFAULT now(),
+    arrived    timestamptz NOT NULL DEFAULT now(), -- here, by this clock, with its first copy: what expiry counts from
     size       integer NOT NULL,
     flags      smallint NOT NULL DEFAULT 0, -- \Seen 1 \Answered 2 \Flagged 4 \Deleted 8 \Draft 16
     is_shared  boolean NOT NULL,            -- its body has a row in body_holders
+    keywords   bigint,      -- bits 32 and above, named by the mailbox; NULL: none
+    dated      timestamptz, -- its INTERNALDATE; NULL: when it arrived
+    saved      timestamptz, -- when it came into this mailbox (RFC 8514); NULL: when it arrived
     PRIMARY KEY (mailbox_id, uid)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 

@@ -2,6 +2,7 @@
 
 import shlex
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,9 @@ from shared.listen.limits import SourceLimits
 from shared.listen.listener import Listener
 from shared.listen.ticket import Ticket
 from tests.dialogs.player import Dialog, MemoryWire, SocketWire, Step, unescape
-from tests.fakes import Box, MemoryDoorkeeper, MemoryStore, MemoryTokens
+from tests.fakes import Box, MemoryDoorkeeper, MemoryLetterbox, MemoryStore, MemoryTokens
 
+APPEND_LIMIT = 200_000
 ANN, SECRET = "ann@here.test", "secret-word"
 FLAGS = {"\\Seen": Flag.SEEN, "\\Answered": Flag.ANSWERED, "\\Flagged": Flag.FLAGGED, "\\Deleted": Flag.DELETED}
 
@@ -47,6 +49,8 @@ class Rig:
         self.store = MemoryStore()
         self.doorkeeper = MemoryDoorkeeper(self.store)
         self.tokens = MemoryTokens()
+        self.letterbox = MemoryLetterbox(self.store)
+        self.ring: Callable[[int, int], None] = lambda *_: None  # what other processes hear
         self.inbox: Box = self.doorkeeper.know(ANN, SECRET)
         self.is_available = not dialog.value("away")
         self.is_bell_connected = True
@@ -59,13 +63,15 @@ class Rig:
         terms = Terms(
             store=self.store,
             doorkeeper=lambda *_: self.doorkeeper,
-            house=House(dialog.value("comment"), dialog.value("admin")),
+            house=House(dialog.value("comment"), dialog.value("admin"), APPEND_LIMIT),
             hostname="here.test",
             registry=self.registry,
             tls=tls,
             is_available=lambda: self.is_available,
             is_bell_connected=lambda: self.is_bell_connected,
             tokens=self.tokens if dialog.value("push") else None,
+            letterbox=self.letterbox,
+            ring=lambda mailbox_id, modseq: self.ring(mailbox_id, modseq),
         )
         self._server = _Watched(terms, self.connections)
 
@@ -106,9 +112,16 @@ class Rig:
     def _deliver_unheard(self, subject: str = "News") -> None:
         self.store.deliver(self.inbox.mailbox_id, mail(self.inbox.uidnext, subject))
 
+    def _quota(self, octets: str) -> None:
+        self.store.quota_limit = int(octets)
+
     def _flag(self, uid: str, *names: str) -> None:
         kept = self.inbox.messages[int(uid)]
         self.store._mark(self.inbox.mailbox_id, [int(uid)], _mask(names), kept.message.flags)
+
+    def _keyword(self, uid: str, name: str) -> None:
+        self.inbox.learn([name])
+        self.store._mark(self.inbox.mailbox_id, [int(uid)], self.inbox.bits([name]), 0)
 
     def _expunge(self, uid: str) -> None:
         self.inbox.tombstones.append((self.inbox.bump(), int(uid)))

@@ -61,7 +61,10 @@ def fill(owner: Owner) -> None:
             PLENTY,
         )
     put(owner, letter(ann, "z@c.test", salt="big", body=b"A: b\r\n\r\n" + b"x" * 3_000_000), PLENTY)
-    flags = b"SELECT chatmail.store_flags(ARRAY[%s::bigint], ARRAY[2::bigint], ARRAY[9::smallint], ARRAY[0::smallint])"
+    owner.execute(b"SELECT chatmail.create_mailbox(%s, 'Work', NULL, 9)", (ben.account_id,))
+    owner.execute(b"SELECT chatmail.subscribe(%s, 'Work', 9)", (ben.account_id,))
+    owner.execute(b"SELECT chatmail.add_keywords(%s, ARRAY['Junk'])", (ben.mailbox_id,))
+    flags = b"SELECT chatmail.mark(ARRAY[%s::bigint], ARRAY[2::bigint], ARRAY[41::bigint], ARRAY[0::bigint])"
     owner.execute(flags, (ben.mailbox_id,)).fetchall()
     owner.execute(b"SELECT chatmail.expunge(ARRAY[%s::bigint], ARRAY[2::bigint])", (ben.mailbox_id,)).fetchall()
     token = owner.execute(b"SELECT chatmail.worker_join(60)").fetchone()

@@ -13,7 +13,7 @@ from psycopg import errors
 
 from shared.storage.accounts import Account
 from tests.storage.conftest import one
-from tests.storage.outbox_rig import REPORT, REPORT_HEADER, Owner, assert_balanced, born, clear, letter, put
+from tests.storage.outbox_rig import BODY, REPORT, REPORT_HEADER, Owner, assert_balanced, born, clear, letter, put
 
 SECONDS = 5.0
 OPTIONS = "-c deadlock_timeout=50ms -c jit=off"  # a circle is seen soon
@@ -121,7 +121,34 @@ def operate(owner: Owner, people: list[Account]) -> None:
         owner.execute(b"SELECT chatmail.operator_drop(%s::bigint[], %s::bigint[], %s::bytea[], %s::int[])", told)
 
 
+def arrange(owner: Owner, people: list[Account]) -> None:
+    """Somebody makes, fills, renames and removes mailboxes, and moves and copies between them."""
+    person, name = random.choice(people), f"box{random.randint(0, 3)}"
+    owner.execute(b"SELECT chatmail.create_mailbox(%s, %s, NULL, 100)", (person.account_id, f"{name}/in"))
+    found = owner.execute(b"SELECT id FROM chatmail.mailbox WHERE account_id = %s", (person.account_id,)).fetchall()
+    for (source,) in random.sample(found, len(found)):
+        uids = [
+            row[0]
+            for row in owner.execute(b"SELECT uid FROM chatmail.message WHERE mailbox_id = %s LIMIT 5", (source,))
+        ]
+        target = random.choice(["INBOX", name, f"{name}/in", "none"])
+        copied = (source, uids, target, 10**12, random.random() < 0.5)
+        owner.execute(b"SELECT * FROM chatmail.copy_messages(%s, %s::bigint[], %s, %s, %s)", copied)
+    body = (person.account_id, name, [BODY], [10], [0], ["Junk"], [None], 10**12)
+    owner.execute(
+        b"SELECT * FROM chatmail.append_messages(%s, %s, %s::bytea[], %s::int[], %s::smallint[], %s::text[],"
+        b" %s::float8[], %s)",
+        body,
+    )
+    owner.execute(b"SELECT chatmail.subscribe(%s, %s, 10)", (person.account_id, name))
+    owner.execute(
+        b"SELECT * FROM chatmail.rename_mailbox(%s, %s, %s, 100, 500, 20)", (person.account_id, name, f"{name}x")
+    )
+    owner.execute(b"SELECT * FROM chatmail.delete_mailbox(%s, %s, 3)", (person.account_id, f"{name}x"))
+
+
 CROWDS: list[Any] = [
+    pytest.param([accept, arrange, arrange, expunge, expire, remove], id="arranging"),
     pytest.param([accept, carry, carry, expire, remove], id="removing"),
     pytest.param([accept, accept, carry, expunge, push, warn, operate], id="operating"),
 ]

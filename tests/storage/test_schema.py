@@ -73,6 +73,18 @@ WORKS = [
     "SELECT chatmail.acme_issued(-1, '', '', '', '{}', now(), now())",
     "SELECT chatmail.acme_failed(-1, '', '{}', 1, '{}', 1)",
 ]
+ARRANGES = [
+    "SELECT chatmail.create_mailbox(-1, 'a', NULL, 1)",
+    "SELECT chatmail.delete_mailbox(-1, 'a', 1)",
+    "SELECT chatmail.rename_mailbox(-1, 'a', 'b', 1, 1, 1)",
+    "SELECT chatmail.subscribe(-1, 'a', 1)",
+    "SELECT chatmail.unsubscribe(-1, 'a')",
+    "SELECT chatmail.add_keywords(-1, '{a}')",
+    "SELECT chatmail.copy_messages(-1, '{1}', 'a', 1, false)",
+    "SELECT chatmail.append_messages(-1, 'a', '{}', '{}', '{}', '{}', '{}', 1)",
+    "SELECT chatmail.mark('{}', '{}', '{}', '{}')",
+    "SELECT name FROM chatmail.subscription",
+]
 _SHOWS = "SELECT chain, private_key FROM chatmail.acme_certificate"
 _ANSWERS = "SELECT token FROM chatmail.acme_answers()"
 _RENEWS = "SELECT chatmail.operator_renew_certificate()"
@@ -94,7 +106,7 @@ MAY = {
         DELIVER,
         _SHOWS,
     ],
-    "imap": ["SELECT data FROM chatmail.body", "SELECT chatmail.expunge('{}', '{}')", _SHOWS],
+    "imap": ["SELECT data FROM chatmail.body", "SELECT chatmail.expunge('{}', '{}')", *ARRANGES, _SHOWS],
     "queue_worker": [
         "SELECT chatmail.expire_accounts(90, 1)",
         "SELECT chatmail.free_orphans()",
@@ -138,6 +150,10 @@ _WRITES = [
     "SELECT chatmail.give_up_workers(0)",
     "SELECT chatmail.due_destinations()",
     "SELECT chatmail.note_push('{1}')",
+    "INSERT INTO chatmail.subscription VALUES (1, 'a')",
+    "SELECT chatmail.lock_mailboxes(1)",
+    "SELECT chatmail.make_mailboxes(1, 'a', 1)",
+    "SELECT chatmail.hold_bodies(1, '{1}')",
     "UPDATE chatmail.acme_state SET next_at = now()",
     "INSERT INTO chatmail.acme_challenge VALUES ('a', 'b', now())",
     "DELETE FROM chatmail.acme_certificate",
@@ -146,7 +162,7 @@ _WRITES = [
 ]
 _SEES_OUTBOX = ["SELECT recipient FROM chatmail.outbox", "SELECT domain FROM chatmail.destination"]
 _SIGNS = ["SELECT private_key FROM chatmail.dkim_key"]
-_READS_MAIL = ["SELECT data FROM chatmail.body", "SELECT uid FROM chatmail.message"]
+_READS_MAIL = ["SELECT data FROM chatmail.body", "SELECT uid FROM chatmail.message", *ARRANGES]
 _DELIVERS = [DELIVER, ACCEPT]
 _MANAGES = ["SELECT chatmail.operator_delete_account('x@example.org')", "SELECT token FROM chatmail.token", _RENEWS]
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from imap.connection import Terms
 from imap.doorkeeper import Doorkeeper
+from imap.letterbox import BUDGET, Letterbox
 from imap.registry import Registry
 from imap.server import Server
 from imap.state import House
@@ -20,9 +21,12 @@ from shared.login import Login
 from shared.metrics import catalog
 from shared.policy.accounts import Rules
 from shared.queue import bell, presence
+from shared.queue.bell import Bell
 from shared.queue.logins import Logins
 from shared.settings import Settings
+from shared.smtp.spool import Budget
 from shared.storage.accounts import Accounts
+from shared.storage.appends import Appends
 from shared.storage.certificates import InForce
 from shared.storage.database import Database, connect
 from shared.storage.mailboxes import Mailboxes
@@ -41,6 +45,7 @@ def main() -> None:
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "imap")
     logins, registry = Logins(chosen.redis_url), Registry()
+    ringing = Bell(chosen.redis_url)
     hearing = bell.Listener(chosen.redis_url, registry.ring, registry.look_all)
     # A crash takes lazy changes back, and modseqs with them: the next bells would seem to be old ones.
     database.read.on_back = registry.look_all
@@ -50,13 +55,15 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         terms = Terms(
             store=Mailboxes(database, chosen.quota),
             doorkeeper=partial(Doorkeeper, await _login(chosen, database, logins)),
-            house=House(chosen.comment, chosen.admin_contact),
+            house=House(chosen.comment, chosen.admin_contact, chosen.max_message_size),
             hostname=chosen.hostname,
             registry=registry,
             tls=certificate.context(),
             is_available=lambda: database.is_available,
             is_bell_connected=lambda: hearing.is_connected,
             tokens=Tokens(database) if chosen.push_url else None,
+            letterbox=_letterbox(chosen, database),
+            ring=lambda mailbox_id, modseq: ringing.ring(((mailbox_id, modseq),)),
         )
         proxies = await find(chosen.proxy_from)
         listener = Listener(
@@ -81,8 +88,15 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
         await serve(listener, stopping, certificate.watch(), proxies.watch(), hearing.listen(), announcing, showing)
     finally:
         await hearing.close()
+        await ringing.close()
         await logins.close()
         await database.close()
+
+
+def _letterbox(chosen: Settings, database: Database) -> Letterbox:
+    appends = Appends(database.durable, chosen.database_url, chosen.quota)
+    budget = Budget(BUDGET, largest=chosen.max_message_size)
+    return Letterbox(appends, budget, chosen.data, has_gate=chosen.gate_append)
 
 
 async def _login(chosen: Settings, database: Database, logins: Logins) -> Login:

@@ -17,8 +17,8 @@ from imap.outlet import Outlet
 from imap.registry import Registry
 from imap.session import Session
 from imap.state import Conversation, CutOff, House, State
-from imap.store import Doorkeeper, Store, Tokens
-from imap.wire.framer import AFTER_LOGIN, Framed, Framer, Signal, TooBig
+from imap.store import Doorkeeper, Letterbox, Store, Tokens
+from imap.wire.framer import AFTER_LOGIN, Announced, Framed, Framer, Octets, Rest, Signal, TooBig
 from shared import log
 from shared.listen.ticket import Ip, Ticket
 from shared.metrics import catalog
@@ -35,8 +35,13 @@ KEEPALIVE_SECONDS = 120.0  # Delta Chat gives an IDLE up after five minutes with
 LOOK_SECONDS = 60.0
 LOOK_SECONDS_WITHOUT_BELL = 10.0
 WRITE_SECONDS = 10 * 60.0
+MESSAGE_SECONDS = 10 * 60.0  # for the octets of one, which take room from others
 
 _NOBODY: Sequence[float] = ()  # has waited
+
+
+def _unheard(_mailbox_id: int, _modseq: int) -> None:
+    """Nobody else is there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +57,8 @@ class Terms:
     is_available: Callable[[], bool]
     is_bell_connected: Callable[[], bool]
     tokens: Tokens | None = None
+    letterbox: Letterbox | None = None  # without it nothing can be appended
+    ring: Callable[[int, int], None] = _unheard  # tells other processes that a mailbox has come to a modseq
 
 
 class Connection(asyncio.Protocol):
@@ -65,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_kept_alive_at",
         "_looked_at",
         "_loop",
+        "_message_at",
         "_opened_at",
         "_outlet",
         "_session",
@@ -89,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._framer = Framer()
         self._loop = asyncio.get_running_loop()
         self._opened_at = self._spoken_at = self._looked_at = self._kept_alive_at = self._loop.time()
+        self._message_at = self._opened_at
         self._ending = ""  # why we close at the next command boundary
         self._is_rung = False
         self._is_reading = True
@@ -141,6 +150,7 @@ class Connection(asyncio.Protocol):
         """Forget everything; a command under way ends by itself. May be called again."""
         self._outlet.is_closed = True
         self._outlet.resume()
+        self._talk.drop_letters()
         self._terms.registry.remove(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -174,6 +184,8 @@ class Connection(asyncio.Protocol):
             self._end("Too slow to log in")
         elif state is not State.IDLING and now - self._spoken_at > SILENCE_SECONDS:
             self._end("Idle for too long")
+        elif self._talk.appending is not None and now - self._message_at > MESSAGE_SECONDS:
+            self._transport.abort()
         if state is State.IDLING and now - self._kept_alive_at > KEEPALIVE_SECONDS - ROUND:
             self._keep_alive(now)
         pause = LOOK_SECONDS if self._terms.is_bell_connected() else LOOK_SECONDS_WITHOUT_BELL
@@ -258,14 +270,29 @@ class Connection(asyncio.Protocol):
             if self._talk.account is not None and not self._ticket.is_released:
                 self._ticket.release()
                 self._framer.limit = AFTER_LOGIN
+                self._framer.takes_messages = True
         elif framed is Signal.CONTINUE:
             self._outlet.write(b"+ Go on\r\n")
+        elif isinstance(framed, Announced):
+            await self._ask_for_message(framed)
+        elif isinstance(framed, Octets):
+            self._session.take(framed.data)
+        elif isinstance(framed, Rest):
+            await self._session.end_message(framed.line)
         elif isinstance(framed, TooBig):
             self._session.refuse(framed)
         if self._talk.starts_tls:
             await self._start_tls()
         if self._outlet.size > MAX_ANSWERS or self._outlet.paused_at is not None:
             await self._outlet.drain()
+
+    async def _ask_for_message(self, announced: Announced) -> None:
+        self._message_at = self._loop.time()
+        is_welcome = await self._session.announced(announced.head, announced.size, is_first=announced.is_first)
+        if announced.is_sync and is_welcome:
+            self._outlet.write(b"+ Go on\r\n")
+        elif announced.is_sync:
+            self._framer.abandon()  # RFC 3501 §7.5: who is told NO sends no literal
 
     async def _wait(self) -> None:
         self._outlet.flush()
@@ -296,6 +323,11 @@ class Connection(asyncio.Protocol):
         self._transport = self._outlet.transport = cast(asyncio.Transport, upgraded)
         self._talk.starts_tls, self._talk.is_tls = False, True
 
+    def _ring_others(self, mailbox_id: int, modseq: int) -> None:
+        self._talk.must_look |= self._talk.view is not None and self._talk.view.mailbox_id == mailbox_id
+        self._terms.registry.touched(mailbox_id, self)
+        self._terms.ring(mailbox_id, modseq)
+
     def _conversation(self) -> Conversation:
         return Conversation(
             store=self._terms.store,
@@ -305,8 +337,10 @@ class Connection(asyncio.Protocol):
             is_tls=self._transport.get_extra_info("sslcontext") is not None,
             may_start_tls=self._terms.tls is not None,
             tokens=self._terms.tokens,
+            letterbox=self._terms.letterbox,
             now=time.time,
             admit=lambda account_id: self._terms.registry.admit(self, account_id),
             watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
             touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),
+            ring=self._ring_others,
         )

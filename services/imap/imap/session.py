@@ -9,10 +9,10 @@ given, so it plays without sockets, clock or loop of its own.
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from imap.commands import COMMANDS, authenticate, idle, login
+from imap.commands import COMMANDS, append, authenticate, idle, login
 from imap.commands.look import check, look
 from imap.state import OPENING, QUIET, WELCOME, Conversation, CutOff, Gone, State
-from imap.store import Unavailable
+from imap.store import NoSpace, Unavailable
 from imap.wire import command
 from imap.wire.answer import Answer, Fault, bad
 from imap.wire.command import Command
@@ -51,7 +51,9 @@ class Session:
 
     def refuse(self, too_big: TooBig) -> None:
         """Answer a command over the limit; end if what follows could be its rest (RFC 7888 §4)."""
-        self._speak(command.tag_of(too_big.head), Answer("BAD", "Command too long"))
+        tag = command.tag_of(too_big.head) if self.talk.appending is None else self.talk.appending.tag
+        self.talk.drop_letters()
+        self._speak(tag, Answer("BAD", "Command too long"))
         if too_big.is_fatal and self.talk.state is not State.LEFT:
             self.bye("[TOOBIG] Command too long")
 
@@ -73,6 +75,46 @@ class Session:
         self._speak(opened.tag, answer)
         if answer is _UNAVAILABLE and opened.name in OPENING:
             self.bye(_LATER)  # Delta Chat would go on, and idle for minutes without a mailbox
+
+    async def announced(self, head: bytes, size: int, *, is_first: bool) -> bool:
+        """Read what an APPEND says before a message of `size` octets; return whether it is wanted.
+
+        If it is not, this was answered; what comes all the same is dropped. `is_first`: the command begins here.
+        """
+        appending = self.talk.appending
+        if appending is None and not is_first:
+            return False
+        if self.talk.state is State.IDLING or self.talk.state is State.AUTHENTICATING:
+            await self.handle(head)
+            return False
+        try:
+            opened = command.read(head) if is_first else None
+        except Fault as fault:
+            self._speak(command.tag_of(head), fault.answer)
+            return False
+        tag = opened.tag if opened is not None else appending.tag if appending is not None else b"*"
+        answer = await self._guarded(self._begin(opened, head, size))
+        if answer is not None or self.talk.state is State.LEFT:
+            self.talk.drop_letters()
+            self._speak(tag, answer)
+            return False
+        return True
+
+    def take(self, octets: bytes) -> None:
+        """Take octets of a message that was announced."""
+        append.take(self.talk, octets)
+
+    async def end_message(self, line: bytes) -> None:
+        """Store the messages of an APPEND, at its last line; one that was refused is answered already."""
+        appending, self.talk.appending = self.talk.appending, None  # from here on ours: the client may hang up
+        if appending is None:
+            return
+        try:
+            answer = await self._guarded(append.finish(self.talk, appending, line))
+        finally:
+            appending.close()
+        await self.look()
+        self._speak(appending.tag, answer)
 
     async def look(self) -> None:
         """Tell what has happened in the mailbox, if anything may have; a store that is away is asked another time."""
@@ -105,6 +147,16 @@ class Session:
             raise bad("Not now")
         return await run(self.talk, opened)
 
+    async def _begin(self, opened: Command | None, line: bytes, size: int) -> Answer | None:
+        """Get ready for a message; return an answer only if it is not wanted."""
+        if opened is None:
+            await append.go_on(self.talk, line, size)
+        elif opened.name != b"APPEND" or self.talk.state not in WELCOME[b"APPEND"]:
+            raise bad("Not now")
+        else:
+            await append.begin(self.talk, opened, size)
+        return None
+
     async def _go_on(self, line: bytes) -> Answer:
         if self.talk.state is State.IDLING:
             return idle.done(self.talk, line)
@@ -115,7 +167,7 @@ class Session:
             return await work
         except Fault as fault:
             return fault.answer
-        except Unavailable:
+        except (Unavailable, NoSpace):
             return _UNAVAILABLE
         except Gone:
             self.bye(_GONE)

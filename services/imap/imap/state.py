@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from imap.store import Account, Doorkeeper, Output, Store, Tokens
+from imap.store import Account, Doorkeeper, Enclosed, Letterbox, Output, Store, Tokens
 from imap.view import View
 
 
@@ -36,6 +36,10 @@ WELCOME: dict[bytes, frozenset[State]] = {
     b"AUTHENTICATE": _STRANGER,
     b"LOGIN": _STRANGER,
     b"STARTTLS": _STRANGER,
+    b"APPEND": _KNOWN,
+    b"CREATE": _KNOWN,
+    b"DELETE": _KNOWN,
+    b"ENABLE": _KNOWN,
     b"EXAMINE": _KNOWN,
     b"GETMETADATA": _KNOWN,
     b"GETQUOTA": _KNOWN,
@@ -43,19 +47,28 @@ WELCOME: dict[bytes, frozenset[State]] = {
     b"IDLE": _KNOWN,
     b"LIST": _KNOWN,
     b"LSUB": _KNOWN,
+    b"NAMESPACE": _KNOWN,
+    b"RENAME": _KNOWN,
     b"SELECT": _KNOWN,
     b"SETMETADATA": _KNOWN,
+    b"SETQUOTA": _KNOWN,
     b"STATUS": _KNOWN,
+    b"SUBSCRIBE": _KNOWN,
+    b"UNSUBSCRIBE": _KNOWN,
     b"CHECK": _SELECTED,
     b"CLOSE": _SELECTED,
+    b"COPY": _SELECTED,
     b"EXPUNGE": _SELECTED,
     b"FETCH": _SELECTED,
+    b"MOVE": _SELECTED,
     b"SEARCH": _SELECTED,
     b"SORT": _SELECTED,
     b"STORE": _SELECTED,
     b"THREAD": _SELECTED,
+    b"UID COPY": _SELECTED,
     b"UID EXPUNGE": _SELECTED,
     b"UID FETCH": _SELECTED,
+    b"UID MOVE": _SELECTED,
     b"UID SEARCH": _SELECTED,
     b"UID SORT": _SELECTED,
     b"UID STORE": _SELECTED,
@@ -72,6 +85,8 @@ QUIET = OPENING | {b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD"}
 _ALWAYS = b"IMAP4rev1 LITERAL- ID XCHATMAIL"
 _AFTER_LOGIN = (
     b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"
+    b" NAMESPACE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE MOVE MULTIAPPEND ENABLE"
+    b" OBJECTID SAVEDATE"
     b" ESEARCH SEARCHRES WITHIN SORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT BINARY PREVIEW"
 )
 
@@ -82,6 +97,7 @@ class House:
 
     comment: str = ""
     admin: str = ""
+    append_limit: int = 30 * 1024 * 1024  # octets of a message (RFC 7889)
 
 
 class CutOff(Exception):
@@ -96,12 +112,31 @@ def _nobody(_mailbox_id: int) -> None:
     """Tell nobody."""
 
 
+def _unheard(_mailbox_id: int, _modseq: int) -> None:
+    """Ring for nobody."""
+
+
 def _never() -> float:
     return 0.0
 
 
 def _everybody(_account_id: int) -> bool:
     return True
+
+
+@dataclass(slots=True)
+class Appending:
+    """An APPEND under way: its messages so far, the last of them still arriving."""
+
+    tag: bytes
+    name: str
+    messages: list[Enclosed]
+    octets: int  # of all of them, as announced
+
+    def close(self) -> None:
+        """Forget them."""
+        for message in self.messages:
+            message.octets.close()
 
 
 @dataclass(slots=True)
@@ -115,6 +150,8 @@ class Conversation:
     is_tls: bool
     may_start_tls: bool = False
     tokens: Tokens | None = None  # None: nothing wakes devices here
+    letterbox: Letterbox | None = None  # None: nothing can be appended here
+    appending: Appending | None = None
     state: State = State.STRANGER
     account: Account | None = None
     view: View | None = None
@@ -128,6 +165,7 @@ class Conversation:
     admit: Callable[[int], bool] = field(default=_everybody)  # called at login: whether the account may have one more
     watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
     touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
+    ring: Callable[[int, int], None] = field(default=_unheard)  # … in a way others must hear of, who may be elsewhere
     now: Callable[[], float] = field(default=_never)  # seconds since 1970 UTC
     saved: Sequence[int] = ()  # the UIDs that the last search saved (RFC 5182)
     waited: Sequence[float] = ()  # seconds since each arrival that was told last, at the moment of the look
@@ -155,11 +193,17 @@ class Conversation:
         self.saved = ()
         self.state = State.AUTHENTICATED
 
+    def drop_letters(self) -> None:
+        """Forget what is being appended."""
+        if self.appending is not None:
+            self.appending.close()
+            self.appending = None
+
     def capabilities(self) -> bytes:
         """Return what is offered in this state (RFC 3501 §7.2.1), without a final line end."""
         always = _ALWAYS if self.tokens is None else _ALWAYS + b" XDELTAPUSH"
         if self.account is not None:
-            return always + _AFTER_LOGIN
+            return always + _AFTER_LOGIN + b" APPENDLIMIT=%d" % self.house.append_limit
         if self.is_tls:
             return always + b" SASL-IR AUTH=PLAIN"
         return always + (b" STARTTLS" if self.may_start_tls else b"") + b" LOGINDISABLED"

@@ -9,24 +9,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.mail.mailbox import Changes, Flag, Message, Quota, Snapshot, Status
-from shared.mail.trouble import Unavailable
+from shared.mail.mailbox import (
+    Arranged,
+    Changes,
+    Flag,
+    Folder,
+    Letter,
+    Message,
+    NotPut,
+    Put,
+    Quota,
+    Snapshot,
+    Status,
+)
+from shared.mail.trouble import NoSpace, Unavailable
 
 __all__ = [
     "Account",
+    "Arranged",
+    "Arriving",
     "Changes",
     "Doorkeeper",
+    "Enclosed",
     "Flag",
+    "Folder",
+    "Folders",
+    "Letter",
+    "Letterbox",
     "Message",
+    "NoSpace",
+    "NotPut",
     "Output",
+    "Put",
     "Quota",
     "Refused",
     "Snapshot",
     "Status",
     "Store",
     "Tokens",
+    "TooMuch",
     "TooOften",
     "Unavailable",
+    "Unfit",
 ]
 
 
@@ -53,8 +77,39 @@ class Doorkeeper(Protocol):
         """Return the account, born now if it may be; raise Refused, TooOften or Unavailable."""
 
 
-class Store(Protocol):
-    """An account's mailboxes. Every method may raise Unavailable."""
+class Folders(Protocol):
+    """An account's mailboxes as wholes. Every method may raise Unavailable; what it did is durable when it returns."""
+
+    async def folders(self, account_id: int) -> Sequence[Folder]:
+        """Return the account's mailboxes and the names it subscribes to, INBOX first and the others in order."""
+
+    async def create(self, account_id: int, name: str, special_use: str = "") -> tuple[Arranged, int]:
+        """Make a mailbox and the names above it; return its id as well, 0 if it was not made."""
+
+    async def delete(self, account_id: int, name: str) -> tuple[Arranged, int]:
+        """Remove a mailbox and its messages, not those below it; return what its id was."""
+
+    async def rename(self, account_id: int, old: str, new: str, longest: int, deepest: int) -> Arranged:
+        """Rename a mailbox with those below it; `longest` is a limit in octets of UTF-8, `deepest` in levels."""
+
+    async def subscribe(self, account_id: int, name: str) -> Arranged:
+        """Add a mailbox to the subscribed names."""
+
+    async def unsubscribe(self, account_id: int, name: str) -> Arranged:
+        """Take a name from the subscribed ones, whether or not there is such a mailbox."""
+
+    async def add_keywords(self, mailbox_id: int, names: Sequence[str]) -> Sequence[str] | None:
+        """Let a mailbox know keywords, while there is room; return all it knows, None if it is gone."""
+
+    async def copy(self, mailbox_id: int, uids: Sequence[int], name: str) -> Put | NotPut:
+        """Copy those of `uids` that exist to the account's mailbox `name`: all or none."""
+
+    async def move(self, mailbox_id: int, uids: Sequence[int], name: str) -> Put | NotPut:
+        """Move those of `uids` that exist to the account's mailbox `name`: all or none."""
+
+
+class Store(Folders, Protocol):
+    """What is in an account's mailboxes. Every method may raise Unavailable."""
 
     async def names(self, account_id: int) -> Sequence[str]:
         """Return the account's mailbox names, decoded, INBOX first."""
@@ -101,6 +156,44 @@ class Tokens(Protocol):
 
     async def tokens(self, account_id: int) -> Sequence[bytes]:
         """Return the account's tokens, in the order in which they first came."""
+
+
+class Unfit(Exception):
+    """A message may not be appended; the text says why, and may be shown."""
+
+
+class TooMuch(Exception):
+    """More is being appended at the moment than there is room for."""
+
+
+class Arriving(Protocol):
+    """The octets of a message on its way in, kept somewhere."""
+
+    def write(self, octets: bytes, /) -> None:
+        """Keep more octets, if there is room; else `Letterbox.put` says so."""
+
+    def close(self) -> None:
+        """Forget them; may be called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A message that has arrived, and what a client says of it; `dated` in seconds since 1970 UTC."""
+
+    octets: Arriving
+    flags: int
+    keywords: Sequence[str]
+    dated: int | None
+
+
+class Letterbox(Protocol):
+    """Takes the messages that clients append."""
+
+    def receive(self, account_id: int) -> Arriving:
+        """Return where the octets of one message go."""
+
+    async def put(self, account_id: int, name: str, messages: Sequence[Enclosed]) -> Put | NotPut:
+        """Put all of them into a mailbox, or none; durable on return. Raise Unfit, TooMuch or Unavailable."""
 
 
 class Output(Protocol):

@@ -3,39 +3,55 @@
 Strategy: a client's message numbers move only when it is told so (RFC 3501 §7.4.1). So the view is what the client
 has been told and nothing else: it changes in `apply` and `expunge`, and what they return must be written to that
 client at once. A command during which nothing may be told (FETCH, STORE and SEARCH by number, §5.5) simply does not
-call `apply`; the news waits in the store. UIDs are kept in four octets each and flags in one.
+call `apply`; the news waits in the store. UIDs are kept in four octets each and flags in one; keywords, which few
+messages have, apart.
 """
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from imap.store import Changes, Flag, Snapshot
 from imap.wire.answer import bad
 from imap.wire.sequence_set import SequenceSet
+from shared.mail.mailbox import FIRST_KEYWORD
+
+_SYSTEM = 31
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What to tell: numbers expunged, one after the other as told; the new count, if mail came; (number, flags)."""
+    """What to tell: numbers expunged, one after the other as told; the new count, if mail came; (number, flags).
+
+    `has_keywords`: the mailbox knows keywords that the client was not told of.
+    """
 
     expunged: Sequence[int]
     exists: int | None
     flagged: Sequence[tuple[int, int]]
+    has_keywords: bool = False
 
 
 class View:
     """Numbers, UIDs and flags as told so far; `modseq` is how far the store has been followed."""
 
-    __slots__ = ("_flags", "_uids", "mailbox_id", "modseq", "uidnext")
+    __slots__ = ("_flags", "_marked", "_uids", "keywords", "mailbox_id", "modseq", "uidnext")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.mailbox_id = snapshot.mailbox_id
         self.modseq = snapshot.modseq
         self.uidnext = snapshot.uidnext
         self._uids = array("I", snapshot.uids)
-        self._flags = bytearray(snapshot.flags)
+        self.keywords = tuple(snapshot.keywords)
+        self._marked: dict[int, int] = {}  # the keywords, by UID, of the messages that have some
+        if self.keywords:
+            self._flags = bytearray(mask & _SYSTEM for mask in snapshot.flags)
+            self._marked = {
+                uid: mask & ~_SYSTEM for uid, mask in zip(snapshot.uids, snapshot.flags, strict=True) if mask > _SYSTEM
+            }
+        else:
+            self._flags = bytearray(snapshot.flags)
 
     def __len__(self) -> int:
         return len(self._uids)
@@ -65,7 +81,14 @@ class View:
 
     def flags(self, uid: int) -> int:
         """Return the flags last told for a UID that is in the view."""
-        return self._flags[bisect_left(self._uids, uid)]
+        return self._mask(bisect_left(self._uids, uid))
+
+    def words(self, mask: int) -> Set[bytes]:
+        """Return the keywords in a set of flags, in lower case."""
+        if mask <= _SYSTEM:
+            return frozenset()
+        named = enumerate(self.keywords, FIRST_KEYWORD)
+        return frozenset(word.lower().encode("ascii") for bit, word in named if mask >> bit & 1)
 
     def by_uid(self, uids: SequenceSet) -> list[int]:
         """Return the UIDs in a set; those that do not exist are ignored (§6.4.8)."""
@@ -82,11 +105,32 @@ class View:
         return [uid for low, high in ranges for uid in self._uids[low - 1 : high]]
 
     def set_flags(self, uid: int, mask: int) -> int | None:
-        """Remember flags that are being told; return the message's number, None if it is unknown here."""
+        """Remember flags that are being told; return the message's number, None if it is unknown here.
+
+        Keywords whose names this client has not heard cannot be told, and wait for the next look.
+        """
         number = self.number(uid)
         if number is not None:
-            self._flags[number - 1] = mask
+            self._set_mask(number - 1, mask)
         return number
+
+    def learn(self, keywords: Sequence[str]) -> bool:
+        """Take the mailbox's keywords as known, since they are being told; return whether some are new."""
+        is_more = len(keywords) > len(self.keywords)
+        if is_more:
+            self.keywords = tuple(keywords)
+        return is_more
+
+    def _mask(self, at: int) -> int:
+        return self._flags[at] | self._marked.get(self._uids[at], 0) if self._marked else self._flags[at]
+
+    def _set_mask(self, at: int, mask: int) -> None:
+        self._flags[at] = mask & _SYSTEM
+        known = mask & (1 << FIRST_KEYWORD + len(self.keywords)) - 1 & ~_SYSTEM
+        if known:
+            self._marked[self._uids[at]] = known
+        elif self._marked:
+            self._marked.pop(self._uids[at], None)
 
     def expunge(self, uids: Iterable[int]) -> list[int]:
         """Forget messages; return their numbers in an order in which each is right when its turn comes."""
@@ -97,6 +141,9 @@ class View:
 
     def _cut_out(self, places: Sequence[int]) -> None:
         """Forget ascending places in one pass: a deletion moves all that follows, and there may be 100 000."""
+        if self._marked:
+            for number in places:
+                self._marked.pop(self._uids[number - 1], None)
         kept_uids, kept_flags, start = array("I"), bytearray(), 0
         for number in places:
             kept_uids += self._uids[start : number - 1]
@@ -107,16 +154,19 @@ class View:
 
     def apply(self, changes: Changes) -> News:
         """Follow the store, and return what to tell."""
+        has_keywords = self.learn(changes.keywords)
         expunged = self.expunge(changes.expunged)
         flagged: list[tuple[int, int]] = []
         for uid, mask in changes.flagged:
             number = self.number(uid)
-            if number is not None and self._flags[number - 1] != mask:
-                self._flags[number - 1] = mask
+            if number is not None and self._mask(number - 1) != mask:
+                self._set_mask(number - 1, mask)
                 flagged.append((number, mask))
         arrived = [(uid, mask) for uid, mask in changes.arrived if uid > self.last_uid]
         self._uids.extend(uid for uid, _ in arrived)
-        self._flags.extend(mask for _, mask in arrived)
+        self._flags.extend(mask & _SYSTEM for _, mask in arrived)
+        if self.keywords:
+            self._marked |= {uid: mask & ~_SYSTEM for uid, mask in arrived if mask > _SYSTEM}
         self.modseq = changes.modseq
         self.uidnext = max(self.uidnext, changes.uidnext)
-        return News(expunged, len(self._uids) if arrived else None, flagged)
+        return News(expunged, len(self._uids) if arrived else None, flagged, has_keywords)

@@ -38,7 +38,9 @@ BEGIN
         UPDATE mailbox b SET uidnext = b.uidnext + 1, modseq = b.modseq + 1, messages = b.messages + 1,
                 bytes = b.bytes + body_size
             WHERE b.id = holder.mailbox_id
-            RETURNING b.uidnext - 1 AS uid, b.modseq, b.bytes, b.wants_push,
+            RETURNING b.uidnext - 1 AS uid, b.modseq, b.wants_push,
+                CASE WHEN b.has_others THEN b.bytes + coalesce((SELECT sum(x.bytes)::bigint FROM mailbox x
+                    WHERE x.account_id = b.account_id AND x.id <> b.id), 0) ELSE b.bytes END AS bytes,
                 coalesce((SELECT a.quota FROM account a WHERE a.id = b.account_id), default_quota) AS quota INTO box;
         IF NOT FOUND THEN
             outcome := 2;
@@ -180,10 +182,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
     SELECT * FROM remove_messages(mailboxes, uids, true)
 $$;
 
--- STORE: flags become (flags without `cleared`) with `added`; each mailbox at most once with one pair of masks.
-CREATE OR REPLACE FUNCTION chatmail.store_flags(
-    mailboxes bigint[], uids bigint[], added smallint[], cleared smallint[]
-) RETURNS TABLE (mailbox_id bigint, uid bigint, flags smallint, modseq bigint)
+-- STORE: flags and keywords, as one set of bits, become (what they are without `cleared`) with `added`; each mailbox at
+-- most once with one pair of masks.
+CREATE OR REPLACE FUNCTION chatmail.mark(mailboxes bigint[], uids bigint[], added bigint[], cleared bigint[])
+RETURNS TABLE (mailbox_id bigint, uid bigint, flags bigint, modseq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -191,11 +193,13 @@ BEGIN
     RETURN QUERY WITH counted AS (
         UPDATE mailbox b SET modseq = b.modseq + 1 WHERE b.id = ANY (mailboxes) RETURNING b.id, b.modseq
     ), changed AS (
-        UPDATE message m SET flags = (m.flags & ~q.cleared) | q.added, modseq = c.modseq
+        UPDATE message m SET modseq = c.modseq,
+                flags = ((m.flags & ~q.cleared) | q.added) & 31,
+                keywords = nullif(((coalesce(m.keywords, 0) & ~q.cleared) | q.added) & ~31::bigint, 0)
             FROM unnest(mailboxes, uids, added, cleared) q(mailbox_id, uid, added, cleared)
             JOIN counted c ON c.id = q.mailbox_id
             WHERE m.mailbox_id = q.mailbox_id AND m.uid = q.uid
-            RETURNING m.mailbox_id, m.uid, m.flags, m.modseq
+            RETURNING m.mailbox_id, m.uid, m.flags | coalesce(m.keywords, 0) AS flags, m.modseq
     ), noted AS (
         INSERT INTO mailbox_change (mailbox_id, modseq, is_expunge, uids)
             SELECT c.mailbox_id, c.modseq, false, array_agg(c.uid ORDER BY c.uid)
@@ -203,3 +207,12 @@ BEGIN
     )
     SELECT c.mailbox_id, c.uid, c.flags, c.modseq FROM changed c ORDER BY c.mailbox_id, c.uid;
 END $$;
+
+-- What replicas before keywords call.
+CREATE OR REPLACE FUNCTION chatmail.store_flags(
+    mailboxes bigint[], uids bigint[], added smallint[], cleared smallint[]
+) RETURNS TABLE (mailbox_id bigint, uid bigint, flags smallint, modseq bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
+    SELECT k.mailbox_id, k.uid, (k.flags & 31)::smallint, k.modseq
+        FROM mark(mailboxes, uids, added::bigint[], cleared::bigint[]) k
+$$;

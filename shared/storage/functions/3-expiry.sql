@@ -79,6 +79,8 @@ DECLARE
     boxes bigint[] := ARRAY(SELECT id FROM mailbox WHERE account_id = ANY (doomed) ORDER BY id FOR UPDATE);
     sent bigint[] := ARRAY(SELECT id FROM outbox_message WHERE sender_mailbox = ANY (boxes) ORDER BY id FOR UPDATE);
 BEGIN
+    -- Again, for those that were made while we waited; none can be made once their INBOX is locked.
+    boxes := ARRAY(SELECT id FROM mailbox WHERE account_id = ANY (doomed) ORDER BY id FOR UPDATE);
     PERFORM FROM outbox o WHERE o.message_id = ANY (sent) ORDER BY o.id FOR UPDATE;
     PERFORM FROM body_holders h WHERE h.body_id IN (
         SELECT m.body_id FROM message m WHERE m.mailbox_id = ANY (boxes) AND m.is_shared
@@ -94,6 +96,7 @@ BEGIN
     DELETE FROM mailbox_change WHERE mailbox_id = ANY (boxes);
     DELETE FROM receipt WHERE mailbox_id = ANY (boxes);
     DELETE FROM mailbox WHERE id = ANY (boxes);
+    DELETE FROM subscription WHERE account_id = ANY (doomed);
     DELETE FROM last_login WHERE account_id = ANY (doomed);
     DELETE FROM account WHERE id = ANY (doomed);
 END $$;

@@ -14,12 +14,16 @@ BODY = HEADER + b"Hello\r\n"
 
 @dataclass(frozen=True)
 class Scene:
-    """A store with one account and its empty INBOX; `deliver` puts a message in and returns its UID."""
+    """A store with one account and its empty INBOX.
+
+    `deliver` puts a message in and returns its UID; `limit` sets the account's quota in octets.
+    """
 
     store: Store
     account_id: int
     deliver: Callable[[bytes], Awaitable[int]]
     inline_limit: int
+    limit: Callable[[int], None]
 
     async def inbox(self) -> int:
         snapshot = await self.store.snapshot(self.account_id, "INBOX")

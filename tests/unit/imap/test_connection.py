@@ -381,3 +381,46 @@ async def test_a_session_without_a_mailbox_is_left_alone() -> None:
     assert await say(wire, "NOOP") == [b"a OK Done\r\n"]
     assert rig.store.calls == []
     await wire.close()
+
+
+async def test_i9_half_a_message_leaves_nothing_behind() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await wire.send(b"a APPEND INBOX {1000}\r\n")
+    assert await wire.readline() == b"+ Go on\r\n"
+    await wire.send(b"x" * 500)
+    await asyncio.sleep(0)
+    (kept,) = rig.letterbox.received
+    await wire.close()
+    assert kept.is_closed
+    assert not rig.inbox.messages
+
+
+async def test_a_message_that_never_ends_ends_the_connection() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await wire.send(b"a APPEND INBOX {1000}\r\n")
+    await wire.readline()
+    (one,) = rig.connections
+    begun = asyncio.get_running_loop().time()
+    one.tick(begun + connection.MESSAGE_SECONDS - 60)
+    assert rig.letterbox.received[0].is_closed is False
+    one.tick(begun + connection.MESSAGE_SECONDS + 60)
+    await asyncio.sleep(0)
+    assert rig.letterbox.received[0].is_closed
+
+
+async def test_who_changes_a_mailbox_rings_for_all() -> None:
+    rung: list[tuple[int, int]] = []
+    rig = secure_rig(("mail", "subject=One"))
+    rig.ring = lambda mailbox_id, modseq: rung.append((mailbox_id, modseq))
+    wire = await logged_in(rig)
+    await say(wire, "CREATE Other")
+    await say(wire, "SELECT INBOX")
+    await say(wire, "COPY 1 Other")
+    assert rung == [(2, 2)]
+    await say(wire, "UID MOVE 1 Other")
+    assert rung[1:] == [(2, 3), (1, 3)]
+    await say(wire, "DELETE Other")
+    assert rung[3][0] == 2
+    await wire.close()

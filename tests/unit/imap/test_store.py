@@ -3,11 +3,12 @@
 import pytest
 
 from tests.fakes import MemoryStore, MemoryTokens
+from tests.unit.imap.folders_contract import FoldersContract
 from tests.unit.imap.store_contract import Scene, StoreContract
 from tests.unit.imap.tokens_contract import TokensContract
 
 
-class TestMemoryStore(StoreContract):
+class TestMemoryStore(StoreContract, FoldersContract):
     @pytest.fixture
     def scene(self) -> Scene:
         store = MemoryStore()
@@ -16,7 +17,10 @@ class TestMemoryStore(StoreContract):
         async def deliver(body: bytes) -> int:
             return store.deliver(box.mailbox_id, body)
 
-        return Scene(store, 1, deliver, store.inline_limit)
+        def limit(octets: int) -> None:
+            store.quota_limit = octets
+
+        return Scene(store, 1, deliver, store.inline_limit, limit)
 
 
 class TestMemoryTokens(TokensContract):

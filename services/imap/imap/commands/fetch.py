@@ -20,7 +20,7 @@ from imap.wire import fetch_items
 from imap.wire.answer import Answer
 from imap.wire.bodystructure import bodystructure
 from imap.wire.command import Command
-from imap.wire.encode import flags, internal_date, string
+from imap.wire.encode import email_id, flags, internal_date, string
 from imap.wire.envelope import envelope
 from imap.wire.fetch_items import Plan
 
@@ -126,21 +126,27 @@ def _opening(talk: Conversation, names: Sequence[bytes], shown: _Shown) -> bytes
         number = talk.mailbox.set_flags(message.uid, message.flags)
     else:
         number = talk.mailbox.number(message.uid)
-    words = [_item(name, shown) for name in names]
+    words = [_item(name, shown, talk.mailbox.keywords) for name in names]
     return b"* %d FETCH (%b" % (number or 0, b" ".join(words))
 
 
-def _item(name: bytes, shown: _Shown) -> bytes:
+def _item(name: bytes, shown: _Shown, keywords: Sequence[str]) -> bytes:
     message = shown.message
     match name:
         case b"UID":
             return b"UID %d" % message.uid
         case b"FLAGS":
-            return b"FLAGS " + flags(message.flags)
+            return b"FLAGS " + flags(message.flags, keywords)
         case b"RFC822.SIZE":
             return b"RFC822.SIZE %d" % message.size
         case b"INTERNALDATE":
             return b"INTERNALDATE " + internal_date(message.arrived)
+        case b"SAVEDATE":
+            return b"SAVEDATE " + internal_date(message.saved)
+        case b"EMAILID":
+            return b"EMAILID (%b)" % email_id(message.body_id)
+        case b"THREADID":
+            return b"THREADID NIL"  # RFC 8474 §5.2: where threads are not known to the server
         case b"ENVELOPE":
             return b"ENVELOPE " + envelope(message.header or b"")
         case b"PREVIEW":

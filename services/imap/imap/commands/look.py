@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from imap.state import Conversation, Gone
 from imap.view import News
 from imap.wire.encode import flags
+from shared.mail.mailbox import FIRST_KEYWORD, MAX_KEYWORDS
 
 LINES = 1000  # of news, between which the client must take some, and others have a turn
 
@@ -37,16 +38,27 @@ async def check(talk: Conversation) -> None:
 
 async def tell(talk: Conversation, news: News) -> None:
     """Write untagged responses in an order in which every number is right (RFC 3501 §7.4.1)."""
-    for told, line in enumerate(_lines(news), 1):
+    for told, line in enumerate(_lines(talk, news), 1):
         talk.output.write(line)
         if told % LINES == 0:
             await talk.output.drain()
 
 
-def _lines(news: News) -> Iterator[bytes]:
+def known_flags(talk: Conversation) -> bytes:
+    """Return which flags there are in the mailbox and which the client may change (RFC 3501 §7.1, §7.2.6)."""
+    keywords = talk.mailbox.keywords
+    known = flags((1 << FIRST_KEYWORD + len(keywords)) - 1, keywords)
+    may_make = b" \\*)" if len(keywords) < MAX_KEYWORDS else b")"
+    permanent = b"()" if talk.is_read_only else known[:-1] + may_make
+    return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] Flags kept\r\n" % (known, permanent)
+
+
+def _lines(talk: Conversation, news: News) -> Iterator[bytes]:
+    if news.has_keywords:
+        yield known_flags(talk)
     for number in news.expunged:
         yield b"* %d EXPUNGE\r\n" % number
     if news.exists is not None:
         yield b"* %d EXISTS\r\n" % news.exists
     for number, mask in news.flagged:
-        yield b"* %d FETCH (FLAGS %b)\r\n" % (number, flags(mask))
+        yield b"* %d FETCH (FLAGS %b)\r\n" % (number, flags(mask, talk.mailbox.keywords))

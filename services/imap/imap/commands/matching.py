@@ -13,6 +13,7 @@ from imap.content.encoded_words import decode_header
 from imap.content.seeker import PartReader, Seeker
 from imap.state import Conversation
 from imap.store import Message, Output
+from imap.view import View
 from imap.wire.answer import no
 from imap.wire.search_key import Candidate, Extent, Key, Needle
 
@@ -85,13 +86,14 @@ class _Search:
         view = self._talk.mailbox
         if not key.needs_store:
             for uid in uids:
-                candidate = Candidate(view.number(uid) or 0, uid, view.flags(uid))
+                mask = view.flags(uid)
+                candidate = Candidate(view.number(uid) or 0, uid, mask, keywords=view.words(mask))
                 await self._work.begin(key, candidate)
                 yield candidate
             return
         header, body = key.needs_header, bool(key.needles)
         for message in await self._talk.store.fetch(view.mailbox_id, list(uids), header=header, body=body):
-            found = _candidate(view.number(message.uid) or 0, message)
+            found = _candidate(view, message)
             await self._work.begin(key, found)
             if key.needles:
                 try:
@@ -129,5 +131,7 @@ class _Search:
             seeker.look(reader.finish())
 
 
-def _candidate(number: int, found: Message) -> Candidate:
-    return Candidate(number, found.uid, found.flags, found.size, found.arrived, found.header or b"")
+def _candidate(view: View, found: Message) -> Candidate:
+    number, words = view.number(found.uid) or 0, view.words(found.flags)
+    numbers = (number, found.uid, found.flags, found.size, found.arrived)
+    return Candidate(*numbers, found.header or b"", words, found.saved, found.body_id)

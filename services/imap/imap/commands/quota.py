@@ -9,6 +9,22 @@ from imap.wire.encode import mailbox
 _UNIT = 1024  # octets; RFC 9208 §5.1 counts STORAGE in these
 
 
+async def put(talk: Conversation, command: Command) -> Answer:
+    """Refuse SETQUOTA (§4.1.3), once it is sure that the command was one."""
+    arguments = command.arguments
+    arguments.space()
+    arguments.astring()
+    arguments.space()
+    arguments.expect(b"(")
+    while not arguments.takes(b")"):
+        arguments.takes(b" ")
+        arguments.atom()
+        arguments.space()
+        arguments.number64()
+    arguments.end()
+    raise no("NOPERM", "Quotas are the operator's")
+
+
 async def run(talk: Conversation, command: Command) -> Answer:
     """Answer what is used and what may be used; the root's name is empty."""
     arguments = command.arguments

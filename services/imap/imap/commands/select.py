@@ -1,13 +1,13 @@
 """SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2)."""
 
+from imap.commands.look import known_flags
 from imap.state import Conversation, State
+from imap.store import Snapshot
 from imap.view import View
 from imap.wire import utf7
 from imap.wire.answer import Answer, bad, no
 from imap.wire.command import Command
-from imap.wire.encode import flags
-
-_ALL_FLAGS = flags(31)
+from imap.wire.encode import mailbox_id
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -31,20 +31,19 @@ async def run(talk: Conversation, command: Command) -> Answer:
     talk.view = View(snapshot)
     talk.state = State.SELECTED
     talk.is_read_only = command.name == b"EXAMINE"
-    _describe(talk, snapshot.uidvalidity)
+    _describe(talk, snapshot)
     return Answer("OK", "Done", "READ-ONLY" if talk.is_read_only else "READ-WRITE")
 
 
-def _describe(talk: Conversation, uidvalidity: int) -> None:
+def _describe(talk: Conversation, snapshot: Snapshot) -> None:
     view = talk.mailbox
     lines = [
-        b"FLAGS " + _ALL_FLAGS,
-        b"OK [PERMANENTFLAGS %b] Flags kept" % (b"()" if talk.is_read_only else _ALL_FLAGS),
         b"%d EXISTS" % len(view),
         b"0 RECENT",
-        b"OK [UIDVALIDITY %d] UIDs valid" % uidvalidity,
+        b"OK [UIDVALIDITY %d] UIDs valid" % snapshot.uidvalidity,
         b"OK [UIDNEXT %d] Next UID" % view.uidnext,
+        b"OK [MAILBOXID (%b)] Its name for ever" % mailbox_id(snapshot.mailbox_id),
     ]
     if unseen := view.first_unseen:
-        lines.insert(4, b"OK [UNSEEN %d] First unseen" % unseen)
-    talk.output.write(b"".join(b"* %b\r\n" % line for line in lines))
+        lines.insert(2, b"OK [UNSEEN %d] First unseen" % unseen)
+    talk.output.write(known_flags(talk) + b"".join(b"* %b\r\n" % line for line in lines))

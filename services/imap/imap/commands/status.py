@@ -1,11 +1,13 @@
-"""STATUS (RFC 3501 §6.3.10), with SIZE (RFC 8438)."""
+"""STATUS (RFC 3501 §6.3.10)."""
 
-from imap.state import Conversation
+from collections.abc import Sequence
+
+from imap.state import Conversation, House
 from imap.store import Status
-from imap.wire import utf7
-from imap.wire.answer import Answer, bad, no
+from imap.wire import status_items, utf7
+from imap.wire.answer import Answer, no
 from imap.wire.command import Command
-from imap.wire.encode import mailbox
+from imap.wire.encode import mailbox, mailbox_id
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -14,32 +16,35 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     name = utf7.decode(arguments.astring())
     arguments.space()
-    arguments.expect(b"(")
-    asked = [arguments.keyword()]
-    while not arguments.takes(b")"):
-        arguments.space()
-        asked.append(arguments.keyword())
+    items = status_items.read(arguments)
     arguments.end()
-    if not _NUMBERS.keys() >= set(asked):
-        raise bad("Unknown STATUS item")
     status = await talk.store.status(talk.owner.account_id, name)
     if status is None:
         raise no("NONEXISTENT", "No such mailbox")
-    numbers = _numbers(status)
-    words = b" ".join(b"%b %d" % (item, numbers[item]) for item in dict.fromkeys(asked))
-    talk.output.write(b"* STATUS %b (%b)\r\n" % (mailbox(name), words))
+    talk.output.write(line(talk, name, items, status))
     return Answer("OK", "Done")
 
 
-def _numbers(status: Status) -> dict[bytes, int]:
-    return {
+def line(talk: Conversation, name: str, items: Sequence[bytes], status: Status) -> bytes:
+    """Return the untagged response with these items."""
+    values = _values(talk.house, status)
+    words = b" ".join(b"%b %b" % (item, values[item]) for item in items)
+    return b"* STATUS %b (%b)\r\n" % (mailbox(name), words)
+
+
+def _values(house: House, status: Status) -> dict[bytes, bytes]:
+    numbers = {
         b"MESSAGES": status.messages,
         b"RECENT": 0,
         b"UIDNEXT": status.uidnext,
         b"UIDVALIDITY": status.uidvalidity,
         b"UNSEEN": status.unseen,
         b"SIZE": status.size,
+        b"DELETED": status.deleted,
+        b"DELETED-STORAGE": status.deleted_size,
+        b"APPENDLIMIT": house.append_limit,
     }
-
-
-_NUMBERS = _numbers(Status(0, 0, 0, 0, 0, 0))
+    return {
+        **{item: b"%d" % number for item, number in numbers.items()},
+        b"MAILBOXID": b"(%b)" % mailbox_id(status.mailbox_id),
+    }

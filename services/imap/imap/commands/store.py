@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
+from imap.commands.look import known_flags
 from imap.commands.numbers import chosen, done
-from imap.state import Conversation
+from imap.state import Conversation, Gone
+from imap.wire import flag_list
 from imap.wire.answer import Answer, bad, no
 from imap.wire.command import Command
-from imap.wire.encode import FLAG_NAMES, flags
-from imap.wire.grammar import Scanner
+from imap.wire.encode import flags
+from shared.mail.mailbox import FIRST_KEYWORD
 
 BATCH = 1000  # messages in one call of the store
-MAX_FLAGS = 100
-
-_BY_UPPER_NAME = {name.upper(): bit for name, bit in FLAG_NAMES.items()}
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -23,7 +22,7 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     act = arguments.keyword()  # `+` and `-` are letters of an atom
     arguments.space()
-    mask = _read_flags(arguments)
+    mask, keywords = flag_list.read(arguments)
     arguments.end()
     verb, is_silent = act.removesuffix(b".SILENT"), act.endswith(b".SILENT")
     if verb not in (b"FLAGS", b"+FLAGS", b"-FLAGS"):
@@ -31,6 +30,8 @@ async def run(talk: Conversation, command: Command) -> Answer:
     if talk.is_read_only:
         raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
     uids = chosen(talk, command, numbers)
+    if keywords and uids:
+        mask |= await _bits(talk, keywords, may_add=verb != b"-FLAGS")
     missing = 0
     for start in range(0, len(uids), BATCH):
         if start:
@@ -57,28 +58,19 @@ def _tell(talk: Conversation, stored: Sequence[tuple[int, int]], *, is_silent: b
         number = talk.mailbox.set_flags(uid, mask)
         if number is not None and not is_silent:
             prefix = b"UID %d " % uid if is_uid else b""
-            talk.output.write(b"* %d FETCH (%bFLAGS %b)\r\n" % (number, prefix, flags(mask)))
+            talk.output.write(b"* %d FETCH (%bFLAGS %b)\r\n" % (number, prefix, flags(mask, talk.mailbox.keywords)))
 
 
-def _read_flags(scanner: Scanner) -> int:
-    """Read a flag list with or without parentheses; keywords are ignored, as PERMANENTFLAGS lets them be (§7.1)."""
-    is_list = scanner.takes(b"(")
-    if is_list and scanner.takes(b")"):
-        return 0
-    mask = _flag(scanner)
-    for _ in range(MAX_FLAGS):
-        if scanner.takes(b")") if is_list else scanner.at_end():
-            return mask
-        scanner.space()
-        mask |= _flag(scanner)
-    raise bad("Too many flags")
-
-
-def _flag(scanner: Scanner) -> int:
-    if not scanner.takes(b"\\"):
-        scanner.atom()
-        return 0
-    name = b"\\" + scanner.keyword()
-    if name not in _BY_UPPER_NAME:
-        raise bad("Unknown system flag")
-    return _BY_UPPER_NAME[name]
+async def _bits(talk: Conversation, keywords: Sequence[str], *, may_add: bool) -> int:
+    """Return the bits of keywords; those that the mailbox does not know yet are told when it does."""
+    view = talk.mailbox
+    wanted = {word.lower() for word in keywords}
+    if may_add and not wanted <= {word.lower() for word in view.keywords}:
+        known = await talk.store.add_keywords(view.mailbox_id, keywords)
+        if known is None:
+            raise Gone
+        if view.learn(known):
+            talk.output.write(known_flags(talk))
+        if not wanted <= {word.lower() for word in view.keywords}:
+            raise no("LIMIT", "Too many keywords in this mailbox")
+    return sum(1 << bit for bit, word in enumerate(view.keywords, FIRST_KEYWORD) if word.lower() in wanted)

@@ -1,10 +1,12 @@
 """Writes values the way RFC 3501 §9 spells them, safe whatever they hold."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from imap.store import Flag
 from imap.wire import utf7
+from shared.mail.mailbox import FIRST_KEYWORD
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FLAG_NAMES = {
@@ -42,9 +44,23 @@ def mailbox(name: str) -> bytes:
     return string(utf7.encode(name))
 
 
-def flags(mask: int) -> bytes:
-    """Return a parenthesised flag list."""
-    return _FLAG_LISTS[mask]
+def mailbox_id(number: int) -> bytes:
+    """Return what a mailbox is called whatever its name is (RFC 8474 §4)."""
+    return b"M%d" % number
+
+
+def email_id(body_id: int) -> bytes:
+    """Return what all copies of a message are called (RFC 8474 §5.1)."""
+    return b"E%d" % body_id
+
+
+def flags(mask: int, keywords: Sequence[str] = ()) -> bytes:
+    """Return a parenthesised flag list; `keywords` are the mailbox's, and bits without a name are left out."""
+    plain = _FLAG_LISTS[mask & 31]
+    if mask < len(_FLAG_LISTS):
+        return plain
+    words = [word.encode("ascii") for bit, word in enumerate(keywords, FIRST_KEYWORD) if mask >> bit & 1]
+    return b"(" + b" ".join([*([plain[1:-1]] if mask & 31 else []), *words]) + b")"
 
 
 def internal_date(seconds: int) -> bytes:

@@ -1,4 +1,4 @@
-"""FETCH data items (RFC 3501 §6.4.5, RFC 3516, RFC 8970) as a plan.
+"""FETCH data items (RFC 3501 §6.4.5, RFC 3516, RFC 8474, RFC 8514, RFC 8970) as a plan.
 
 Strategy: what a client asks is read once into a `Plan` that also says what the store must bring. Clients ask the
 same few things for ever, so plans are remembered by the octets they were read from.
@@ -15,7 +15,8 @@ from imap.wire.section import Form, Section
 MAX_ITEMS = 32
 
 _STRUCTURE = {b"BODY", b"BODYSTRUCTURE", b"PREVIEW"}
-_NAMES = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID"} | _STRUCTURE
+_NAMES = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID", b"EMAILID", b"THREADID", b"SAVEDATE"}
+_NAMES |= _STRUCTURE
 _MACROS = {
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
     b"FAST": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE"),

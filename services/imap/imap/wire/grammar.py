@@ -49,6 +49,13 @@ class Scanner:
             return False
         return self.takes(text)
 
+    def takes_match(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Take what a pattern matches here, and return the match; None takes nothing."""
+        match = pattern.match(self._data, self._at)
+        if match is not None:
+            self._at = match.end()
+        return match
+
     def takes_word(self, word: bytes) -> bool:
         """Take `word` (given in upper case) if it comes next in any case, and say whether it did."""
         if self._data[self._at : self._at + len(word)].upper() != word:

@@ -29,7 +29,7 @@ class Needle(NamedTuple):
 
 @dataclass(slots=True)
 class Candidate:
-    """What keys may look at; `header` is empty unless some key needs it, and so are `size` and `arrived`.
+    """What keys may look at; what the view does not know, from `size` on, is empty unless some key needs it.
 
     `keywords` are in lower case; `found` are the needles of the search that the message holds.
     """
@@ -41,6 +41,8 @@ class Candidate:
     arrived: int = 0
     header: bytes = b""
     keywords: Set[bytes] = frozenset()
+    saved: int = 0
+    body_id: int = 0
     found: Set[Needle] = frozenset()
     _fields: HeaderFields | None = field(default=None, init=False)
 

@@ -1,4 +1,4 @@
-"""SEARCH keys (RFC 3501 §6.4.4, RFC 5032, RFC 5182), read from a command.
+"""SEARCH keys (RFC 3501 §6.4.4, RFC 5032, RFC 5182, RFC 8474 §5.3, RFC 8514 §4.3), read from a command.
 
 Strategy: nesting and number are bounded, and texts are found with `in` (linear), never with patterns. Header texts are
 compared decoded (RFC 2047) and case-folded.
@@ -11,7 +11,7 @@ from datetime import date
 from imap.store import Flag
 from imap.wire import answer
 from imap.wire.answer import bad
-from imap.wire.encode import MONTHS
+from imap.wire.encode import MONTHS, email_id
 from imap.wire.grammar import Scanner
 from imap.wire.search_key import HEADER_COST, Candidate, Extent, Key, Needle, Test, either, every, no
 from imap.wire.sequence_set import Range, SequenceSet, contains
@@ -132,6 +132,24 @@ def _arrived(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
     return read_key
 
 
+def _saved(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
+    def read_key(scanner: Scanner) -> Key:
+        day = _date(scanner)
+        return _stored(lambda candidate: compare(candidate.saved // _DAY, day))
+
+    return read_key
+
+
+def _email_id(scanner: Scanner) -> Key:
+    name = scanner.atom()
+    return _stored(lambda candidate: email_id(candidate.body_id) == name)
+
+
+def _thread_id(scanner: Scanner) -> Key:
+    scanner.atom()
+    return _fixed(lambda _candidate: False)  # no message has one
+
+
 def _sent(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
     def read_key(scanner: Scanner) -> Key:
         day = _date(scanner)
@@ -220,6 +238,7 @@ def _date(scanner: Scanner) -> int:
 
 _PLAIN = {
     b"ALL": _fixed(lambda _candidate: True),
+    b"SAVEDATESUPPORTED": _fixed(lambda _candidate: True),
     b"OLD": _fixed(lambda _candidate: True),  # no message is ever \Recent here
     b"NEW": _fixed(lambda _candidate: False),
     b"RECENT": _fixed(lambda _candidate: False),
@@ -233,6 +252,11 @@ _WITH_ARGUMENT: dict[bytes, Callable[[Scanner], Key]] = {
     b"SINCE": _arrived(operator.ge),
     b"BEFORE": _arrived(operator.lt),
     b"ON": _arrived(operator.eq),
+    b"SAVEDSINCE": _saved(operator.ge),
+    b"SAVEDBEFORE": _saved(operator.lt),
+    b"SAVEDON": _saved(operator.eq),
+    b"EMAILID": _email_id,
+    b"THREADID": _thread_id,
     b"SENTSINCE": _sent(operator.ge),
     b"SENTBEFORE": _sent(operator.lt),
     b"SENTON": _sent(operator.eq),

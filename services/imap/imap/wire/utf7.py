@@ -1,7 +1,7 @@
 """Mailbox names in modified UTF-7 (RFC 3501 §5.1.3).
 
 Strategy: a name is accepted only in its one canonical spelling, so that two spellings never name two boxes, and
-without control characters, which nobody can type and Postgres does not take (NUL).
+without control characters and line ends, which nobody can type and Postgres does not take (NUL).
 """
 
 import base64
@@ -12,18 +12,22 @@ from imap.wire.answer import no
 
 MAX_NAME = 1000  # octets as sent
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 9051 §5.1
 
 
 def decode(name: bytes) -> str:
-    """Return the name as text, INBOX folded (§5.1); raise a NO fault if it is spelt in any other than the one way."""
+    """Return the name as text, INBOX folded (§5.1), also where it stands above other names.
+
+    Raise a NO fault if it is spelt in any other than the one way.
+    """
     try:
         text = "".join(_decoded(name)) if len(name) <= MAX_NAME else ""
     except (ValueError, binascii.Error):
         text = ""
     if encode(text) != name or _CONTROL.search(text):
         raise no("CANNOT", "Invalid mailbox name")
-    return "INBOX" if text.upper() == "INBOX" else text
+    top, slash, below = text.partition("/")
+    return "INBOX" + slash + below if top.upper() == "INBOX" else text
 
 
 def encode(name: str) -> bytes:
