@@ -6,11 +6,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
 FAULTS = tests/faults
+FUZZ = tests/fuzz
 STRANGERS = tests/strangers tests/proxies tests/deploy
 DOCKER = tests/docker
-SLOWER = $(FAULTS) $(STRANGERS) $(DOCKER)
+SLOWER = $(FAULTS) $(FUZZ) $(STRANGERS) $(DOCKER)
 
-.PHONY: up test check fmt lock test-faults test-strangers test-docker bench bench-out clean
+.PHONY: up test check fmt lock test-fuzz test-faults test-strangers test-docker bench bench-out clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
@@ -27,6 +28,10 @@ check: $(VENV)/dev.stamp
 fmt: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Every parser, with whatever octets, against the invariant that its module states.
+test-fuzz: $(VENV)/dev.stamp
+	$(BIN)/pytest $(FUZZ) $(ARGS)
 
 test-faults: $(VENV)/dev.stamp
 	$(BIN)/pytest $(FAULTS) $(ARGS)

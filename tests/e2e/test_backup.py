@@ -82,6 +82,7 @@ class Load:
                 letter = encrypted_letter(person.address, message_id=f"load{self.sent}@localhost")
                 client.sendmail(person.address, [to.address, person.address], letter)
                 self.sent += 1
+                self._is_over.wait(0.03)  # not as fast as it can: there are limits
 
 
 @dataclass(frozen=True)

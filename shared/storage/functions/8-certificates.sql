@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION chatmail.acme_stay(mine bigint, lease_seconds double 
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 BEGIN
     UPDATE acme_state SET leased_until = now() + make_interval(secs => lease_seconds)
-        WHERE attempt = mine AND leased_until > '-infinity';
+        WHERE attempt = mine AND leased_until > 'epoch';
     RETURN FOUND;
 END $$;
 
@@ -34,7 +34,7 @@ END $$;
 CREATE OR REPLACE FUNCTION chatmail.acme_offer(mine bigint, tokens text[], answers text[]) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 BEGIN
-    PERFORM FROM acme_state s WHERE s.attempt = mine AND s.leased_until > '-infinity' FOR UPDATE;
+    PERFORM FROM acme_state s WHERE s.attempt = mine AND s.leased_until > 'epoch' FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -58,9 +58,9 @@ CREATE OR REPLACE FUNCTION chatmail.acme_issued(
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 BEGIN
-    UPDATE acme_state SET leased_until = '-infinity', next_at = now(), failures = 0, is_wanted = false,
+    UPDATE acme_state SET leased_until = 'epoch', next_at = now(), failures = 0, is_wanted = false,
             problem = NULL, problem_names = '{}', problem_at = NULL
-        WHERE attempt = mine AND leased_until > '-infinity';
+        WHERE attempt = mine AND leased_until > 'epoch';
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -78,13 +78,13 @@ CREATE OR REPLACE FUNCTION chatmail.acme_failed(
 ) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 BEGIN
-    UPDATE acme_state SET leased_until = '-infinity', next_at = now() + make_interval(secs => retry_seconds),
+    UPDATE acme_state SET leased_until = 'epoch', next_at = now() + make_interval(secs => retry_seconds),
             problem = word, problem_names = of_names, problem_at = now(),
             left_out = CASE WHEN leave_out = '{}' THEN left_out WHEN left_out_until > now() THEN left_out || leave_out
                 ELSE leave_out END,
             left_out_until = CASE WHEN leave_out = '{}' THEN left_out_until
                 ELSE now() + make_interval(secs => out_seconds) END
-        WHERE attempt = mine AND leased_until > '-infinity';
+        WHERE attempt = mine AND leased_until > 'epoch';
     IF FOUND THEN
         DELETE FROM acme_challenge;
         RETURN true;
@@ -95,5 +95,5 @@ END $$;
 -- Ask for a certificate now, due or not, and for every name again.
 CREATE OR REPLACE FUNCTION chatmail.operator_renew_certificate() RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
-    UPDATE acme_state SET is_wanted = true, next_at = now(), failures = 0, left_out = '{}', left_out_until = '-infinity'
+    UPDATE acme_state SET is_wanted = true, next_at = now(), failures = 0, left_out = '{}', left_out_until = 'epoch'
 $$;

@@ -30,7 +30,7 @@ CREATE TABLE chatmail.acme_certificate (
 CREATE TABLE chatmail.acme_state (
     is_only        boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     attempt        bigint NOT NULL DEFAULT 0,
-    leased_until   timestamptz NOT NULL DEFAULT '-infinity',
+    leased_until   timestamptz NOT NULL DEFAULT 'epoch',
     next_at        timestamptz NOT NULL DEFAULT now(), -- not before
     failures       integer NOT NULL DEFAULT 0,         -- in a row, one under way included
     is_wanted      boolean NOT NULL DEFAULT false,     -- the operator asked, due or not
@@ -38,6 +38,6 @@ CREATE TABLE chatmail.acme_state (
     problem_names  text[] NOT NULL DEFAULT '{}',       -- with which names of ours
     problem_at     timestamptz,
     left_out       text[] NOT NULL DEFAULT '{}',       -- names the authority could not find us at, …
-    left_out_until timestamptz NOT NULL DEFAULT '-infinity' -- … until it is asked again
+    left_out_until timestamptz NOT NULL DEFAULT 'epoch' -- … until it is asked again
 );
 INSERT INTO chatmail.acme_state DEFAULT VALUES;
