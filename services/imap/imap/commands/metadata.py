@@ -126,15 +126,9 @@ def _options(scanner: Scanner) -> int | None:
 
 
 def _entries(scanner: Scanner) -> list[bytes]:
-    if not scanner.takes(b"("):
+    if scanner.peek() != b"(":
         return [_entry(scanner)]
-    entries = [_entry(scanner)]
-    while not scanner.takes(b")"):
-        scanner.space()
-        entries.append(_entry(scanner))
-        if len(entries) > MAX_ENTRIES:
-            raise bad("Too many entries")
-    return entries
+    return scanner.several(_entry, MAX_ENTRIES, "Too many entries")
 
 
 def _entry(scanner: Scanner) -> bytes:

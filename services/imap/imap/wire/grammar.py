@@ -5,9 +5,13 @@ nothing recurses here, and what nests (FETCH items, SEARCH keys) is given its de
 """
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from imap.wire.answer import bad
 from imap.wire.sequence_set import SequenceSet
+
+Item = TypeVar("Item")
 
 # atom-specials are "(" ")" "{" SP CTL list-wildcards quoted-specials resp-specials; 8-bit octets are no CHAR.
 _ATOM = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
@@ -141,6 +145,17 @@ class Scanner:
         if self.peek() in (b'"', b"{"):
             return self.string()
         return self._match(_LIST_PATTERN, "Mailbox pattern expected")[0]
+
+    def several(self, item: Callable[["Scanner"], Item], most: int, complaint: str) -> list[Item]:
+        """Take what `item` takes, once or more, in parentheses with a space between; complain of more than `most`."""
+        self.expect(b"(")
+        items = [item(self)]
+        while not self.takes(b")"):
+            self.space()
+            items.append(item(self))
+            if len(items) > most:
+                raise bad(complaint)
+        return items
 
     def rest(self) -> bytes:
         """Take what is left, with the final CRLF."""

@@ -144,14 +144,7 @@ def _path(scanner: Scanner) -> tuple[int, ...]:
 
 
 def _field_names(scanner: Scanner) -> list[bytes]:
-    scanner.expect(b"(")
-    names = [_field_name(scanner)]
-    while not scanner.takes(b")"):
-        scanner.space()
-        names.append(_field_name(scanner))
-        if len(names) > MAX_FIELDS:
-            raise bad("Too many header fields")
-    return names
+    return scanner.several(_field_name, MAX_FIELDS, "Too many header fields")
 
 
 def _field_name(scanner: Scanner) -> bytes:

@@ -28,14 +28,7 @@ class Criterion:
 
 def read(scanner: Scanner) -> list[Criterion]:
     """Take a list of criteria in parentheses."""
-    scanner.expect(b"(")
-    criteria = [_criterion(scanner)]
-    while not scanner.takes(b")"):
-        scanner.space()
-        criteria.append(_criterion(scanner))
-        if len(criteria) > MAX_CRITERIA:
-            raise bad("Too many sort criteria")
-    return criteria
+    return scanner.several(_criterion, MAX_CRITERIA, "Too many sort criteria")
 
 
 def moment(candidate: Candidate) -> int:
