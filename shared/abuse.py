@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from shared import log
+from shared.address import plain_ip
 from shared.policy.pace import Rate, step
 
 Word = Literal[
@@ -108,8 +109,7 @@ def tell(word: Word, address: IPv4Address | IPv6Address) -> None:
 
 
 def _plain(address: IPv4Address | IPv6Address) -> str:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address).partition("%")[0]
+    return str(plain_ip(address)).partition("%")[0]
 
 
 def _is_same(file: int, path: Path) -> bool:

@@ -79,6 +79,11 @@ def literal_ip(domain: str) -> IPv4Address | IPv6Address | None:
     return _read_literal(domain) if domain.startswith("[") else None
 
 
+def plain_ip(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return an IPv4 address written in IPv6 (RFC 4291 §2.5.5.2) as what it is."""
+    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
+
+
 def parse_own_domain(text: str) -> str:
     """Read a domain as an operator or a user may write it: a bare IP address means its literal."""
     try:

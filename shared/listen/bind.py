@@ -3,23 +3,21 @@
 import errno
 import socket
 
-from shared.listen.door import Door
-
 BACKLOG = 1024
 
 
-def bind(door: Door, *, has_siblings: bool) -> socket.socket | None:
+def bind(host: str, port: int, *, has_siblings: bool) -> socket.socket | None:
     """Return the listening socket, None where this host has no IPv6; raise OSError naming the address and port."""
-    family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return _bound(family, door, has_siblings=has_siblings)
+        return _bound(family, host, port, has_siblings=has_siblings)
     except OSError as error:
-        if door.host == "::" and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+        if host == "::" and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             return None
-        raise OSError(error.errno, f"cannot listen on {door.host} port {door.port}: {error.strerror}") from error
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def _bound(family: socket.AddressFamily, door: Door, *, has_siblings: bool) -> socket.socket:
+def _bound(family: socket.AddressFamily, host: str, port: int, *, has_siblings: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -29,7 +27,7 @@ def _bound(family: socket.AddressFamily, door: Door, *, has_siblings: bool) -> s
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((door.host, door.port))
+        sock.bind((host, port))
         sock.listen(BACKLOG)
     except OSError:
         sock.close()

@@ -13,7 +13,6 @@ from typing import Protocol, cast
 
 from shared import log
 from shared.listen.bind import bind
-from shared.listen.door import Door
 from shared.metrics import catalog
 from shared.metrics.metric import Gauge
 
@@ -148,7 +147,7 @@ async def serve(inner: Inner, addresses: Sequence[str], port: int, *, has_siblin
 
 
 async def _open(inner: Inner, address: str, port: int, *, has_siblings: bool) -> asyncio.Server | None:
-    sock = bind(Door(address, port, lambda _: Answerer(inner)), has_siblings=has_siblings)
+    sock = bind(address, port, has_siblings=has_siblings)
     return await asyncio.get_running_loop().create_server(lambda: Answerer(inner), sock=sock) if sock else None
 
 

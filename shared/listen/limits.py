@@ -15,7 +15,7 @@ from hashlib import blake2b
 from ipaddress import IPv6Address
 from secrets import token_bytes
 
-from shared.listen.ticket import Ticket, read_ip
+from shared.listen.ticket import Ip, Ticket, read_ip
 from shared.metrics import catalog
 
 MAX_SOURCES = 65_536  # the least recently seen source is forgotten beyond this; about 15 MB
@@ -58,19 +58,24 @@ class SourceLimits:
 
         A proxy of ours, which stands for many, counts against the total alone.
         """
-        source = self.source(address)
+        peer = read_ip(address)
+        source = self._source(peer)
         if is_proxy:
-            return None if self.is_full else self._ticket(source)
+            return None if self.is_full else self._ticket(source, peer)
         bucket = self._bucket(source)
         if bucket.tokens < 1 or bucket.connections >= self._connections or self.is_full:
             return None
         bucket.tokens -= 1
         bucket.connections += 1
-        return self._ticket(source, lambda: _release(bucket))
+        return self._ticket(source, peer, lambda: _release(bucket))
 
     def source(self, address: str) -> str:
         """Return the keyed hash that stands for this IP address, or for its /64."""
-        return blake2b(_network(address), key=self._key, digest_size=16).hexdigest()
+        return self._source(read_ip(address))
+
+    def _source(self, ip: Ip) -> str:
+        network = ip.packed[:8] if isinstance(ip, IPv6Address) else ip.packed
+        return blake2b(network, key=self._key, digest_size=16).hexdigest()
 
     def _bucket(self, source: str) -> _Bucket:
         now = self._clock()
@@ -82,8 +87,8 @@ class SourceLimits:
             self._sources.popitem(last=False)
         return bucket
 
-    def _ticket(self, source: str, on_release: Callable[[], None] = lambda: None) -> Ticket:
-        ticket = Ticket(source, on_release, self._forget)
+    def _ticket(self, source: str, peer: Ip, on_release: Callable[[], None] = lambda: None) -> Ticket:
+        ticket = Ticket(source, on_release, self._forget, peer)
         self.tickets.add(ticket)
         catalog.CONNECTIONS.add(1.0)
         return ticket
@@ -97,8 +102,3 @@ class SourceLimits:
 
 def _release(bucket: _Bucket) -> None:
     bucket.connections -= 1
-
-
-def _network(address: str) -> bytes:
-    ip = read_ip(address)
-    return ip.packed[:8] if isinstance(ip, IPv6Address) else ip.packed

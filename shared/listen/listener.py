@@ -62,7 +62,7 @@ class Listener:
         """Bind every door, then accept at all of them; raise OSError naming the address and port that failed."""
         bound: list[tuple[Door, socket.socket | None]] = []
         try:
-            bound.extend((door, bind(door, has_siblings=self._has_siblings)) for door in self._doors)
+            bound.extend((door, bind(door.host, door.port, has_siblings=self._has_siblings)) for door in self._doors)
         finally:
             self._sockets = [sock for _, sock in bound if sock]
             if len(bound) < len(self._doors):
@@ -154,7 +154,6 @@ class Listener:
             _refuse(door, connection)
             return
         catalog.ACCEPTS.count("admitted")
-        ticket.peer = read_ip(address)
         self._spawn(self._start(door, connection, ticket))
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:

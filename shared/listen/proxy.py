@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from shared.listen.ticket import Ip, plain
+from shared.address import plain_ip
+from shared.listen.ticket import Ip
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"  # §2.2
 MAX_V1 = 107  # octets, §2.1
@@ -73,7 +74,7 @@ def _read_line(octets: bytes) -> Header:
         client, _ = [IPv4Address(one) if family == "4" else IPv6Address(one) for one in addresses]
     except ValueError:
         return Malformed()
-    return Introduced(plain(client)) if max(int(one_port), int(other_port)) <= 65535 else Malformed()
+    return Introduced(plain_ip(client)) if max(int(one_port), int(other_port)) <= 65535 else Malformed()
 
 
 def _read_binary(octets: bytes) -> Header:
@@ -90,5 +91,5 @@ def _read_binary(octets: bytes) -> Header:
     if family == _TCP4 and size >= _FIXED + 12:
         return Introduced(IPv4Address(octets[16:20]))
     if family == _TCP6 and size >= _FIXED + 36:
-        return Introduced(plain(IPv6Address(octets[16:32])))
+        return Introduced(plain_ip(IPv6Address(octets[16:32])))
     return Malformed()  # datagrams and Unix sockets among them

@@ -3,18 +3,15 @@
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from shared.address import plain_ip
+
 Ip = IPv4Address | IPv6Address
 NOBODY = IPv6Address(0)  # the unspecified address, which no connection comes from (RFC 4291 §2.5.2)
 
 
 def read_ip(text: str) -> Ip:
     """Read an IP address as sockets write it, perhaps with a zone; raise ValueError for anything else."""
-    return plain(ip_address(text.partition("%")[0]))
-
-
-def plain(ip: Ip) -> Ip:
-    """Return an IPv4 address written in IPv6 (RFC 4291 §2.5.5.2) as what it is."""
-    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip
+    return plain_ip(ip_address(text.partition("%")[0]))
 
 
 def _nothing(*_: object) -> None:

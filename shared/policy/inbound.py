@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 
-from shared.address import Address, literal_ip
+from shared.address import Address, literal_ip, plain_ip
 from shared.mail import reply
 from shared.mail.dkim.judge import Judgement
 from shared.policy.verdict import Accept, Reject, Verdict
@@ -85,11 +85,7 @@ def may_be_unsigned(domain: str, unsigned_from: Collection[str]) -> bool:
 def is_at(literal: str, peer: Ip) -> bool:
     """Tell whether an address literal is the address somebody speaks from; `::ffff:192.0.2.1` is `192.0.2.1`."""
     named = literal_ip(literal)
-    return named is not None and _folded(named) == _folded(peer)
-
-
-def _folded(ip: Ip) -> Ip:
-    return (ip.ipv4_mapped or ip) if isinstance(ip, IPv6Address) else ip
+    return named is not None and plain_ip(named) == plain_ip(peer)
 
 
 _BY_SIGNATURE: dict[Judgement, Verdict] = {

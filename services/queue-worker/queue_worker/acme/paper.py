@@ -1,7 +1,6 @@
 """The request we sign, and a sharp look at what comes back: P-256, a new key for every certificate."""
 
 from datetime import datetime
-from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -15,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from queue_worker.acme.trouble import Trouble
-from shared.policy.certificates import is_ip
 from shared.storage.certificates import Issued
+from shared.storage.selfsigned import alternative_names
 
 MAX_CHAIN = 100_000  # octets; the longest are a tenth of it
 
@@ -36,10 +35,9 @@ def load_key(pem: str) -> ec.EllipticCurvePrivateKey:
 
 def make_request(key_pem: str, names: list[str]) -> bytes:
     """Return a request for these names and addresses (PEM), signed with the key they are to have."""
-    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
     # No subject: a name may be too long for one, and the alternatives are what counts (RFC 9525 §2).
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    signed = request.add_extension(alternatives, critical=False).sign(load_key(key_pem), hashes.SHA256())
+    signed = request.add_extension(alternative_names(names), critical=False).sign(load_key(key_pem), hashes.SHA256())
     return signed.public_bytes(Encoding.PEM)
 
 
@@ -63,7 +61,3 @@ def look_at(chain_pem: str, key_pem: str, names: list[str], now: datetime) -> Is
 def _public(key: object) -> bytes:
     octets: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
     return octets
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    return x509.IPAddress(ip_address(name)) if is_ip(name) else x509.DNSName(name)

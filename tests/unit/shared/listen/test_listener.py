@@ -193,10 +193,10 @@ async def test_siblings_share_a_port() -> None:
 
 
 async def test_a_host_without_ipv6_has_no_such_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_ipv6(family: socket.AddressFamily, door: Door, *, has_siblings: bool) -> socket.socket:
+    def no_ipv6(family: socket.AddressFamily, host: str, port: int, *, has_siblings: bool) -> socket.socket:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
-        return bound(family, door, has_siblings=has_siblings)
+        return bound(family, host, port, has_siblings=has_siblings)
 
     bound = binding._bound
     monkeypatch.setattr(binding, "_bound", no_ipv6)
