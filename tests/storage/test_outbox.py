@@ -143,6 +143,20 @@ async def test_a_lease_whose_answer_was_lost_is_given_again(
     assert await outbox.lease(None, ALL, []) == [lost]
 
 
+async def test_what_a_worker_still_believes_to_hold_is_not_leased_to_it_anew(
+    outbox: Outbox, other: Outbox, owner: Owner, ann: Account
+) -> None:
+    """Postgres may go away once it was given back and before the answer: two at work on it would send letters twice."""
+    put(owner, letter(ann, "bob@a.test"))
+    leased, (claimed,) = await take(outbox)
+    await outbox.settle(result(claimed, DONE))
+    assert await outbox.release(leased)  # and nobody heard it
+    put(owner, letter(ann, "bob@a.test", salt="more"))
+    assert await outbox.lease(None, ALL, [leased.id]) == []
+    assert await outbox.release(leased)  # asked once more
+    assert [one.id for one in await outbox.lease(None, ALL, [])] == [leased.id]
+
+
 async def test_the_operators_word_comes_with_the_lease(outbox: Outbox, owner: Owner, ann: Account) -> None:
     owner.execute(b"DELETE FROM chatmail.federation")
     owner.execute(b"INSERT INTO chatmail.federation (domain, may_pass) VALUES ('*', false), ('b.test', true)")

@@ -115,10 +115,22 @@ class Drain:
             return False
         # A suspect comes alone, whatever else is due.
         self._is_rung |= len(claimed) == most or any(one.is_suspect for one in claimed)
+        claimed = self._not_under_way(claimed)
         self._found_nothing = not claimed
         self._backlog.extend(claimed)
         self._weigh()
         return bool(claimed)
+
+    def _not_under_way(self, claimed: list[Claimed]) -> list[Claimed]:
+        """Leave out rows of letters that are still being recorded.
+
+        They were put back, Postgres went away before it said so, and they will be put back once more: a letter that
+        was on its way meanwhile would go out again.
+        """
+        rows = {row for letter in self._letters.values() for row in letter.ids}
+        fresh = [one for one in claimed if rows.isdisjoint(one.ids)]
+        self._is_rung |= len(fresh) < len(claimed)
+        return fresh
 
     def _most_to_claim(self) -> int:
         """Say how many memory allows: one at least, so that all go on, once nothing is under way here."""

@@ -63,7 +63,8 @@ END $$;
 
 -- Lease up to `most` destinations with something due, `wanted` only if given, with what the operator says of them;
 -- nothing for a worker that was given up. What is leased to this worker already and not among those it knows to hold
--- (`held`, if given) is leased again: it never heard the answer.
+-- (`held`, if given) is leased again: it never heard the answer. What it believes to hold is not, though it may be free:
+-- it never heard that it gave it back, and will ask once more; two at work under one name would undo each other's claims.
 CREATE OR REPLACE FUNCTION chatmail.lease(me bigint, wanted bigint[], most integer, held bigint[] DEFAULT NULL)
 RETURNS TABLE (
     id bigint, domain text, failures integer, may_pass boolean, route_host text, route_port integer, route_tls text,
@@ -83,7 +84,8 @@ BEGIN
     WITH free AS (
         SELECT d.id FROM destination d
             WHERE d.id = ANY (due) AND (d.retry_at IS NULL OR d.retry_at <= now())
-                AND (NOT EXISTS (SELECT FROM worker w WHERE w.token = d.worker) OR d.worker = me AND d.id <> ALL (held))
+                AND (held IS NULL OR d.id <> ALL (held))
+                AND (NOT EXISTS (SELECT FROM worker w WHERE w.token = d.worker) OR d.worker = me AND held IS NOT NULL)
             ORDER BY d.used, d.id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE destination d SET worker = me, used = now() FROM free f WHERE d.id = f.id RETURNING d.id

@@ -150,7 +150,9 @@ class MemoryOutbox:
     async def settle(self, settlement: Settlement) -> tuple[tuple[int, int], ...]:
         await self._call("settle")
         for row in settlement.rows:
-            one = self.claimed.pop(row.id)
+            one = self.claimed.pop(row.id, None)
+            if one is None:  # as Postgres does
+                continue
             assert one.worker == settlement.worker
             self.settled.append((one.recipients[0], row))
             if row.outcome == UNTRIED:

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any
 
 import pytest
 from queue_worker.drain import BACKLOG, Drain
@@ -9,6 +12,7 @@ from queue_worker.memory import Inline, Room
 from queue_worker.office import ROOM_SECONDS, Office
 from queue_worker.pacing import Pacer
 
+from shared.mail.trouble import Unavailable
 from shared.storage.outbox import DONE, INLINE, LATER, LOST, UNTRIED, Claimed, Leased
 from tests.unit.queue_worker import fakes
 from tests.unit.queue_worker.fakes import (
@@ -215,6 +219,41 @@ def test_postgres_away_is_waited_out_and_nothing_sent_twice() -> None:
         assert Counter(courier.recipients()) == Counter(fakes.done(outbox)) == Counter(names(30))
 
     fakes.run(test())
+
+
+def test_what_was_put_back_unheard_goes_out_once() -> None:
+    """Postgres goes away before a signature is kept, and again before it says that the message is due once more."""
+
+    async def test() -> None:
+        outbox, courier = MemoryOutbox(), ScriptedCourier(usually_takes=2.0)
+        outbox.put("x@1.test")
+        outbox.sign = _once_away(outbox.sign, is_done=False)  # type: ignore[method-assign]
+        outbox.settle = _once_away(outbox.settle, is_done=True)  # type: ignore[method-assign]
+        draining = drain(outbox, courier)
+        task = asyncio.create_task(draining.run())
+        await seconds(0.2)
+        draining.wake()
+        await task
+        assert courier.recipients() == ["x@1.test"]
+        assert outbox.outcomes() == {"x@1.test": [UNTRIED, UNTRIED, DONE]}
+
+    fakes.run(test())
+
+
+def _once_away(act: Callable[..., Awaitable[Any]], *, is_done: bool) -> Callable[..., Awaitable[Any]]:
+    """Let Postgres go away at the first call: after it was done, or before."""
+    calls = count()
+
+    async def once(*items: Any) -> Any:
+        is_first = not next(calls)
+        if is_first and not is_done:
+            raise Unavailable
+        answer = await act(*items)
+        if is_first:
+            raise Unavailable
+        return answer
+
+    return once
 
 
 def test_what_is_due_and_not_to_be_had_is_not_asked_for_again_and_again() -> None:
