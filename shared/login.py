@@ -93,7 +93,7 @@ class Login:
         found = await self._accounts.find(address)
         outcome: catalog.Login = "ok" if isinstance(found, Account) else "new"
         # Whom we know is let in whatever others at the same source are doing.
-        if not isinstance(found, Account) or not self._is_known(found, password):
+        if not isinstance(found, Account) or not await self._is_known(found, password):
             # Counted before the hash, so that many at once are not let through by one; given back if all is well.
             self._attempts.reserve(source, str(address))
             found = await self._prove(address, found, password, source)
@@ -102,10 +102,21 @@ class Login:
             await self._accounts.saw_login(found.account_id)
         return LoggedIn(found.account_id, found.mailbox_id, address), outcome
 
-    def _is_known(self, account: Account, password: str) -> bool:
-        return policy.may_be_password(password) and self._verified.get(account.account_id) == self._digest(
-            account, password
-        )
+    async def _is_known(self, account: Account, password: str) -> bool:
+        """Whether this process or any replica has verified the password; a restart must not make all prove it anew."""
+        if not policy.may_be_password(password):
+            return False
+        digest = self._digest(account, password)
+        if self._is_verified(account, digest):
+            return True
+        kept = await self._logins.recall(account.account_id)
+        if kept is None or not hmac.compare_digest(kept, digest):
+            return False
+        await self._remember(account.account_id, digest)
+        return True
+
+    def _is_verified(self, account: Account, digest: bytes) -> bool:
+        return self._verified.get(account.account_id) == digest
 
     async def _prove(self, address: Address, found: Account | Barred | None, password: str, source: str) -> Account:
         if found is None:
@@ -113,8 +124,11 @@ class Login:
         if not isinstance(found, Account) or not policy.may_be_password(password):
             await passwords.is_right(passwords.NOBODY, "")
             raise BadCredentials
-        if not self._is_known(found, password):
-            await self._verify_slowly(found, password)
+        digest = self._digest(found, password)
+        if not self._is_verified(found, digest):  # by its birth
+            if not await passwords.is_right(found.password_hash, password):
+                raise BadCredentials
+            await self._remember(found.account_id, digest)
         return found
 
     async def _be_born(self, address: Address, password: str, source: str) -> Account | Barred | None:
@@ -131,14 +145,6 @@ class Login:
         if isinstance(account, Account) and account.password_hash == password_hash:
             await self._remember(account.account_id, self._digest(account, password))
         return account
-
-    async def _verify_slowly(self, account: Account, password: str) -> None:
-        digest = self._digest(account, password)
-        kept = await self._logins.recall(account.account_id)
-        is_known = kept is not None and hmac.compare_digest(kept, digest)
-        if not is_known and not await passwords.is_right(account.password_hash, password):
-            raise BadCredentials
-        await self._remember(account.account_id, digest)
 
     async def _remember(self, account_id: int, digest: bytes) -> None:
         self._verified[account_id] = digest

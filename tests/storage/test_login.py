@@ -179,6 +179,19 @@ async def test_whom_we_know_gets_in_past_others_failures_at_the_same_source(buil
     await service.authenticate("known-well@example.org", PASSWORD, "shared")
 
 
+async def test_after_a_restart_many_at_once_get_in_from_one_source(
+    build: Callable[..., Any], hashes: list[str]
+) -> None:
+    """Phones behind one address come back together: what any process verified is no guess."""
+    names = [f"behindnat{number:02}@example.org" for number in range(30)]
+    before = await build("imap")
+    for number, name in enumerate(names):
+        await before.authenticate(name, PASSWORD, f"home{number}")
+    after = await build("imap")
+    found = await asyncio.gather(*(after.authenticate(name, PASSWORD, "nat") for name in names))
+    assert (len(found), hashes) == (30, [])
+
+
 async def test_guesses_at_once_are_counted_before_they_are_hashed(build: Callable[..., Any], hashes: list[str]) -> None:
     service = await build("imap")
     await service.authenticate("guessed-2@example.org", PASSWORD, "home")
