@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ PATIENCE = 60.0  # seconds for connecting and for the last cycles
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What a run measured; latencies in seconds and in no order, CPU in seconds, memory and WAL in octets."""
+class Observed:
+    """What a run showed of any server; latencies in seconds and in no order, CPU in seconds, memory in octets."""
 
     users: int
     seconds: float
@@ -26,8 +26,8 @@ class Figures:
     cpu: Mapping[str, float]
     client_cpu: float
     memory: Mapping[str, int]
-    wal: float  # a message
-    batches: Mapping[str, float]  # messages in one statement
+    written: float  # octets to the disk, a message, by whoever wrote
+    all_cycles: int  # those before and after the time that was measured among them
 
     @property
     def cycles(self) -> int:
@@ -38,34 +38,51 @@ class Figures:
         return sum(self.cpu.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Figures(Observed):
+    """What a run showed of our suite, WAL in octets a message as well."""
+
+    wal: float
+    batches: Mapping[str, float]  # messages in one statement
+
+
 def measure(suite: Suite, job: Job) -> Figures:
     """Run the load generator against the suite and measure both."""
-    roots = _roots(suite)
     before = database.counted(suite.owner_url)
-    figures = suite.folder / "figures.json"
-    client = _start(job, figures)
-    _await(client, "begin")
-    at_begin = accounting.cpu(roots)
-    _await(client, "end")
-    at_end = accounting.cpu(roots)
-    found = _finish(client, figures)
+    seen = observe(components(suite), job, suite.folder)
     after = database.counted(suite.owner_url)
     left = database.messages_left(suite.owner_url)
     assert left == 0, f"{left} messages were not removed"
-    cycles = found.pop("all_cycles")
     return Figures(
-        users=job.users,
-        seconds=found.pop("seconds"),
-        client_cpu=found.pop("cpu"),
-        latencies=found,
-        cpu={name: at_end[name] - at_begin[name] for name in roots},
-        memory=accounting.memory(roots),
-        wal=(after.wal - before.wal) / cycles,
-        batches={name: cycles / max(1, after.calls[name] - before.calls[name]) for name in after.calls},
+        **{one.name: getattr(seen, one.name) for one in fields(seen)},
+        wal=(after.wal - before.wal) / seen.all_cycles,
+        batches={name: seen.all_cycles / max(1, after.calls[name] - before.calls[name]) for name in after.calls},
     )
 
 
-def _roots(suite: Suite) -> dict[str, int]:
+def observe(roots: Mapping[str, int], job: Job, folder: Path) -> Observed:
+    """Run the load generator and measure it and the servers whose processes are `roots`; its figures go by `folder`."""
+    figures = folder / "figures.json"
+    client = _start(job, figures)
+    _await(client, "begin")
+    at_begin, written = accounting.cpu(roots), accounting.written(folder)
+    _await(client, "end")
+    at_end, written = accounting.cpu(roots), accounting.written(folder) - written
+    found = _finish(client, figures)
+    return Observed(
+        users=job.users,
+        seconds=found.pop("seconds"),
+        client_cpu=found.pop("cpu"),
+        all_cycles=found.pop("all_cycles"),
+        latencies=found,
+        cpu={name: at_end[name] - at_begin[name] for name in roots},
+        memory=accounting.memory(roots),
+        written=written / max(1, len(found["done"])),
+    )
+
+
+def components(suite: Suite) -> dict[str, int]:
+    """Return the process of each service and server of a suite."""
     status = suite.status
     return {**status["services"], **status["servers"]}
 

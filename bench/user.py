@@ -62,6 +62,10 @@ class User:
         self._uidnext = int(found[1])
         self._say(b"IDLE")
         await self._go_on()
+        await self.log_in_to_send()
+
+    async def log_in_to_send(self) -> None:
+        """Log in at the submission door alone."""
         self._smtp = await connect(self._door.host, self._door.submissions, self._door.source)
         await self._reply(b"220")
         self._smtp.write(b"EHLO bench\r\n")
@@ -69,6 +73,11 @@ class User:
         plain = base64.b64encode(f"\0{self._address}\0{PASSWORD}".encode())
         self._smtp.write(b"AUTH PLAIN " + plain + b"\r\n")
         await self._reply(b"235")
+
+    async def send_to(self, recipient: str, name: str) -> None:
+        """Send somebody a message whose Message-ID is `name`, and return at its 250."""
+        envelope = f"MAIL FROM:<{self._address}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
+        await self._send(envelope.encode(), self._messages.numbered(name))
 
     def close(self) -> None:
         self._smtp.close()
@@ -81,7 +90,7 @@ class User:
         message = self._messages.numbered(name)
         self._imap.listen()
         start = time.perf_counter()
-        await self._send(message)
+        await self._send(self._envelope, message)
         accepted = time.perf_counter()
         await self._hear()
         body = await self._fetch()
@@ -91,8 +100,8 @@ class User:
         done = time.perf_counter()
         return Cycle(accepted - start, self._imap.heard_at - start, readable - start, done - start)
 
-    async def _send(self, message: bytes) -> None:
-        self._smtp.write(self._envelope)
+    async def _send(self, envelope: bytes, message: bytes) -> None:
+        self._smtp.write(envelope)
         for code in (b"250", b"250", b"354"):
             await self._reply(code)
         self._smtp.write(message + b".\r\n")

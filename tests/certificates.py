@@ -45,11 +45,14 @@ class Leaf:
     def pem(self) -> bytes:
         return b"".join(shown.public_bytes(Encoding.PEM) for shown in (self.certificate, *self.chain))
 
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
     def server_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-            file.write(self.pem + key)
+            file.write(self.pem + self.key_pem)
             file.flush()
             context.load_cert_chain(file.name)
         return context
