@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     max_message_size: int = Field(30 * MIB, ge=64 * 1024)
     quota: int = Field(500_000_000, ge=1_000_000)
     gate_append: bool = True
+    imap_compress: bool = False
+    imap_condstore: bool = False
     retention_days: int = Field(20, ge=1)
     large_retention_days: int = Field(7, ge=1)
     inactive_days: int = Field(90, ge=1)

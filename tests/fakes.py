@@ -15,8 +15,10 @@ from imap.store import (
     Flag,
     Folder,
     Letter,
+    Marked,
     Message,
     NotPut,
+    Older,
     Put,
     Quota,
     Refused,
@@ -24,6 +26,7 @@ from imap.store import (
     Status,
     TooMuch,
     TooOften,
+    Uids,
     Unavailable,
     Unfit,
 )
@@ -266,6 +269,7 @@ class MemoryStore(MemoryFolders):
     def __init__(self, inline_limit: int = INLINE_LIMIT) -> None:
         super().__init__()
         self.inline_limit = inline_limit
+        self.life = 0
 
     # What happens elsewhere
 
@@ -306,16 +310,29 @@ class MemoryStore(MemoryFolders):
         unseen = sum(not kept.message.flags & Flag.SEEN for kept in stored)
         deleted = [kept.message.size for kept in stored if kept.message.flags & Flag.DELETED]
         numbers = (len(box.messages), unseen, box.size, len(deleted), sum(deleted))
-        return Status(box.mailbox_id, box.uidvalidity, box.uidnext, *numbers)
+        return Status(box.mailbox_id, box.uidvalidity, box.uidnext, *numbers, box.modseq)
 
-    async def snapshot(self, account_id: int, name: str) -> Snapshot | None:
+    async def snapshot(self, account_id: int, name: str, newest: int | None = None) -> Snapshot | None:
         self._called("snapshot")
         box = self._find(account_id, name)
         if box is None:
             return None
-        flags = [kept.message.flags for kept in box.messages.values()]
-        uids, keywords = list(box.messages), tuple(box.keywords)
-        return Snapshot(box.mailbox_id, box.uidvalidity, box.uidnext, box.modseq, uids, flags, keywords)
+        older = 0 if newest is None else max(0, len(box.messages) - newest)
+        flags = [kept.message.flags for kept in box.messages.values()][older:]
+        uids, keywords = list(box.messages)[older:], tuple(box.keywords)
+        return Snapshot(
+            box.mailbox_id, box.uidvalidity, box.uidnext, box.modseq, uids, flags, keywords, older, self.life
+        )
+
+    async def older(self, mailbox_id: int, before: int, since: int) -> Older | None:
+        self._called("older")
+        box = self._boxes.get(mailbox_id)
+        if box is None:
+            return None
+        there = {uid: kept for uid, kept in box.messages.items() if uid < before}
+        marked = [uid for uid, kept in there.items() if kept.changed > since]
+        expunged = sorted(uid for modseq, uid in box.tombstones if modseq > since and uid < before)
+        return Older(list(there), [kept.message.flags for kept in there.values()], marked, expunged, self.life)
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
         self._called("changes")
@@ -323,12 +340,12 @@ class MemoryStore(MemoryFolders):
         if box is None:
             return None
         arrived = [(uid, kept.message.flags) for uid, kept in box.messages.items() if uid >= uidnext]
-        flagged = [
-            (uid, kept.message.flags) for uid, kept in box.messages.items() if uid < uidnext and kept.changed > since
-        ]
+        marked = {uid: kept for uid, kept in box.messages.items() if uid < uidnext and kept.changed > since}
+        flagged = [(uid, kept.message.flags) for uid, kept in marked.items()]
+        modseqs = [kept.changed for kept in marked.values()]
         expunged = sorted(uid for modseq, uid in box.tombstones if modseq > since and uid < uidnext)
         waited, keywords = [WAITED] * len(arrived), tuple(box.keywords)
-        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged, waited, keywords)
+        return Changes(box.modseq, box.uidnext, arrived, flagged, expunged, waited, keywords, modseqs)
 
     async def fetch(self, mailbox_id: int, uids: Sequence[int], *, header: bool, body: bool) -> Sequence[Message]:
         self._called("fetch")
@@ -347,43 +364,58 @@ class MemoryStore(MemoryFolders):
         kept = self._stored(mailbox_id, uid)
         return kept.body[offset : offset + length] if kept else b""
 
-    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        return self._mark(mailbox_id, uids, flags, 0)
+    async def changed_since(self, mailbox_id: int, since: int) -> Sequence[int]:
+        self._called("changed_since")
+        box = self._boxes.get(mailbox_id)
+        return [uid for uid, kept in box.messages.items() if kept.message.modseq > since] if box else []
 
-    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        return self._mark(mailbox_id, uids, 0, flags)
+    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
+        return self._mark(mailbox_id, uids, flags, 0, until)
 
-    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        return self._mark(mailbox_id, uids, flags, (1 << 63) - 1)
+    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
+        return self._mark(mailbox_id, uids, 0, flags, until)
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
+    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
+        return self._mark(mailbox_id, uids, flags, (1 << 63) - 1, until)
+
+    async def deleted(self, mailbox_id: int, before: int) -> Uids | None:
+        self._called("deleted")
+        box = self._boxes.get(mailbox_id)
+        if box is None:
+            return None
+        stored = box.messages.items()
+        return Uids(box.modseq, [uid for uid, kept in stored if uid < before and kept.message.flags & Flag.DELETED])
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Uids:
         self._called("expunge")
         stored = [(uid, self._stored(mailbox_id, uid)) for uid in sorted(uids)]
         gone = [uid for uid, kept in stored if kept and kept.message.flags & Flag.DELETED]
-        if gone:
-            box = self._boxes[mailbox_id]
-            modseq = box.bump()
-            for uid in gone:
-                del box.messages[uid]
-                box.tombstones.append((modseq, uid))
-        return gone
+        if not gone:
+            return Uids(0, [])
+        box = self._boxes[mailbox_id]
+        modseq = box.bump()
+        for uid in gone:
+            del box.messages[uid]
+            box.tombstones.append((modseq, uid))
+        return Uids(modseq, gone)
 
     async def quota(self, account_id: int) -> Quota:
         self._called("quota")
         messages = sum(len(box.messages) for box in self._of(account_id))
         return Quota(self._used(account_id), self.quota_limit, messages)
 
-    def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> list[tuple[int, int]]:
+    def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int, until: int | None = None) -> Marked:
         self._called("store")
-        stored = [kept for uid in sorted(uids) if (kept := self._stored(mailbox_id, uid))]
-        if stored:
-            modseq = self._boxes[mailbox_id].bump()
-            for kept in stored:
-                kept.changed = modseq
-                kept.message = replace(
-                    kept.message, flags=kept.message.flags & ~int(cleared) | int(added), modseq=modseq
-                )
-        return [(kept.message.uid, kept.message.flags) for kept in stored]
+        there = [kept for uid in sorted(uids) if (kept := self._stored(mailbox_id, uid))]
+        stored = [kept for kept in there if until is None or kept.message.modseq <= until]
+        latest = self._boxes[mailbox_id].bump() if stored else 0
+        for kept in stored:
+            mask = kept.message.flags & ~int(cleared) | int(added)
+            if mask != kept.message.flags:
+                kept.changed = latest
+                kept.message = replace(kept.message, flags=mask, modseq=latest)
+        messages = [(kept.message.uid, kept.message.flags) for kept in stored]
+        return Marked(latest, messages, [kept.message.modseq for kept in stored])
 
     def _stored(self, mailbox_id: int, uid: int) -> _Stored | None:
         box = self._boxes.get(mailbox_id)

@@ -19,7 +19,7 @@ from typing import Literal
 import uvloop
 
 from shared import log
-from shared.listen import notify
+from shared.listen import heap, notify
 from shared.listen.listener import Listener
 from shared.metrics.page import PAGE
 
@@ -46,6 +46,7 @@ def run(service_main: ServiceMain, workers: int = 1) -> None:
     something (a port taken), with status 1 after any other error.
     """
     allow_files()
+    heap.keep_large_apart()
     if workers > 1:
         raise SystemExit(_run_workers(service_main, workers))
     PAGE.take(0)

@@ -57,6 +57,8 @@ def scan(view: memoryview) -> Headers:
     """Scan the header block that `view` begins with; limits are MAX_HEADER octets and MAX_FIELDS fields."""
     for window in (_FIRST_LOOK, MAX_HEADER):
         head = bytes(view[:window])
+        if head.startswith(b"\r\n"):
+            return Headers(b"", 2, (), is_malformed=True)  # RFC 5322 §2.1: no fields, and all the rest is body
         end = head.find(b"\r\n\r\n")
         if end >= 0:
             return _split(head[: end + 2])

@@ -26,7 +26,9 @@ class Flag(IntFlag):
 class Snapshot:
     """A mailbox at one instant: `uids` ascending, `flags` beside them, one mask a message.
 
-    `keywords` are the names of the bits from FIRST_KEYWORD on.
+    `keywords` are the names of the bits from FIRST_KEYWORD on. `older` is how many messages there are besides, with
+    UIDs under all of these. `life` is another one where the store was away meanwhile: it may have lost what was
+    written late.
     """
 
     mailbox_id: int
@@ -36,13 +38,51 @@ class Snapshot:
     uids: Sequence[int]
     flags: Sequence[int]
     keywords: Sequence[str] = ()
+    older: int = 0
+    life: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """The messages with UIDs under a given one, as they are now: `uids` ascending, `flags` beside them.
+
+    `marked` are those whose flags have changed since a given modseq, `expunged` those that have gone since. `life`: see
+    Snapshot.
+    """
+
+    uids: Sequence[int]
+    flags: Sequence[int]
+    marked: Sequence[int] = ()
+    expunged: Sequence[int] = ()
+    life: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Uids:
+    """Some messages, by their UIDs, ascending, and the modseq of their mailbox; 0 where nothing was done."""
+
+    modseq: int
+    uids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Messages with the flags they have got, as (uid, flags), ascending, and the modseq of that; 0 if there are none.
+
+    `modseqs` are those of the messages: of one that had these flags already it has not changed (RFC 7162 §3.1.11).
+    """
+
+    modseq: int
+    messages: Sequence[tuple[int, int]]
+    modseqs: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """A mailbox in numbers, for STATUS (RFC 3501 §6.3.10); `size` is RFC 8438's.
 
-    `deleted` and `deleted_size` are what carries DELETED (RFC 9051 §6.3.11, RFC 9208 §4.1.4).
+    `deleted` and `deleted_size` are what carries DELETED (RFC 9051 §6.3.11, RFC 9208 §4.1.4). `modseq` is RFC 7162's
+    HIGHESTMODSEQ.
     """
 
     mailbox_id: int
@@ -53,6 +93,7 @@ class Status:
     size: int
     deleted: int = 0
     deleted_size: int = 0
+    modseq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +101,7 @@ class Changes:
     """What happened in a mailbox since a modseq: arrivals and flag changes as (uid, flags), ascending.
 
     `waited` are the seconds since each arrival, by the store's own clock; a store may leave them out. `keywords` are
-    all that the mailbox knows now.
+    all that the mailbox knows now. `modseqs` are those of `flagged`.
     """
 
     modseq: int
@@ -70,6 +111,7 @@ class Changes:
     expunged: Sequence[int]
     waited: Sequence[float] = ()
     keywords: Sequence[str] = ()
+    modseqs: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

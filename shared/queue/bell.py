@@ -19,10 +19,11 @@ SILENCE_SECONDS = 5.0  # after this much silence the connection is asked whether
 
 
 class Bell:
-    """Rings for committed changes."""
+    """Rings for committed changes; `gather` seconds long rings are gathered, since each publication costs the same."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, gather: float = 0.0) -> None:
         self._redis = open_async(url)
+        self._gather = gather
         self._pending: dict[int, int] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -42,6 +43,7 @@ class Bell:
     async def _publish(self) -> None:
         try:
             while self._pending:
+                await asyncio.sleep(self._gather)
                 rings, self._pending = list(self._pending.items()), {}
                 await self._redis.publish(contract.BELL, contract.write_rings(rings))
         except Away:

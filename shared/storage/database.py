@@ -18,7 +18,8 @@ from shared.storage.lane import Connection, Lane
 _LIMITS = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=30s -c jit=off"
 # A delivery waits but shortly for a mailbox that somebody is busy with: everybody's mail waits behind it.
 _DELIVERS = "-c lock_timeout=300ms -c synchronous_commit=on"
-_MAY_BE_LATE = "-c lock_timeout=5s -c synchronous_commit=off"
+_IS_PATIENT = "-c lock_timeout=5s"
+_MAY_BE_LATE = f"{_IS_PATIENT} -c synchronous_commit=off"
 WAIT_SECONDS = 0.1
 PATIENT_ATTEMPTS = 50  # after which it is worth a word
 _NEEDED = frozenset(path.name for path in (Path(__file__).parent / "migrations").glob("*.sql"))
@@ -43,13 +44,15 @@ class Database:
             await lane.close()
 
 
-async def connect(url: str, service: str) -> Database:
+async def connect(url: str, service: str, *, may_be_late: bool = True) -> Database:
     """Open the lanes of a service, waiting for Postgres and the schema of its version as long as it takes.
 
-    Raise NotDurable where the server could lose committed mail.
+    `may_be_late`: what goes through `lazy` may be; else it, too, is durable when it returns. Raise NotDurable where the
+    server could lose committed mail.
     """
     durable = Lane(url, name=f"{service}-durable", options=f"{_LIMITS} {_DELIVERS}", observe=catalog.COMMITS.observe)
-    lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} {_MAY_BE_LATE}")
+    late = _MAY_BE_LATE if may_be_late else f"{_IS_PATIENT} -c synchronous_commit=on"
+    lazy = Lane(url, name=f"{service}-lazy", options=f"{_LIMITS} {late}")
     read = Lane(url, name=f"{service}-read", options=f"{_LIMITS} {_MAY_BE_LATE}")
     await _open(durable, _assert_usable)
     await _open(lazy)

@@ -128,6 +128,7 @@ class Lane:
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
+        self.connections = 0  # so far: over a later one, what was written late may be there no more
         self.on_back: Callable[[], None] | None = None  # called when the connection is there again
 
     @property
@@ -170,6 +171,7 @@ class Lane:
             self._url, autocommit=True, prepare_threshold=1, **self._parameters
         )
         self._connection = connection
+        self.connections += 1
         return connection
 
     async def _serve(self) -> None:

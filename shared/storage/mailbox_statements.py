@@ -11,7 +11,7 @@ JOIN chatmail.mailbox b ON b.account_id = q.account_id
 
 STATUS = b"""
 SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.messages,
-    m.unseen, b.bytes, m.deleted, m.deleted_size
+    m.unseen, b.bytes, m.deleted, m.deleted_size, b.modseq
 FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
 CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE m.flags & 1 = 0) AS unseen,
@@ -20,15 +20,30 @@ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE m.flags & 1 = 0) AS unseen,
     FROM chatmail.message m WHERE m.mailbox_id = b.id) m
 """
 
+# One snapshot: what is not among the newest is what the mailbox counts besides them. A limit of NULL is none.
 SNAPSHOT = b"""
-SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, m.uids, m.flags, b.keywords
-FROM unnest(%b::bigint[], %b::text[]) WITH ORDINALITY q(account_id, name, ix)
+SELECT q.ix, b.id, b.uidvalidity, b.uidnext, b.modseq, b.messages, m.uids, m.flags, b.keywords
+FROM unnest(%b::bigint[], %b::text[], %b::int[]) WITH ORDINALITY q(account_id, name, newest, ix)
 JOIN chatmail.mailbox b ON b.account_id = q.account_id AND b.name = q.name
 JOIN chatmail.account a ON a.id = b.account_id
     AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
         array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags
-    FROM chatmail.message m WHERE m.mailbox_id = b.id) m
+    FROM (SELECT n.uid, n.flags, n.keywords FROM chatmail.message n WHERE n.mailbox_id = b.id
+        ORDER BY n.uid DESC LIMIT q.newest) m) m
+"""
+
+OLDER = b"""
+SELECT q.ix, m.uids, m.flags, m.marked, x.uids
+FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, before, since, ix)
+JOIN chatmail.mailbox b ON b.id = q.mailbox_id
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
+        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags,
+        array_agg(m.uid ORDER BY m.uid) FILTER (WHERE m.modseq > q.since) AS marked
+    FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.uid < q.before) m
+CROSS JOIN LATERAL (SELECT array_agg(c.uid ORDER BY c.uid) AS uids
+    FROM (SELECT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
+        WHERE c.mailbox_id = b.id AND c.modseq > q.since AND c.is_expunge) c WHERE c.uid < q.before) x
 """
 
 QUOTA = b"""
@@ -38,7 +53,7 @@ JOIN chatmail.account a ON a.id = q.account_id JOIN chatmail.mailbox b ON b.acco
 """
 
 CHANGES = b"""
-SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids, b.keywords
+SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids, b.keywords, f.modseqs
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
 JOIN chatmail.account a ON a.id = b.account_id
@@ -48,7 +63,8 @@ CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
         array_agg(extract(epoch FROM clock_timestamp() - coalesce(m.saved, m.arrived))::float8) AS waited
     FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
 CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
-        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags
+        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags,
+        array_agg(m.modseq ORDER BY m.uid) AS modseqs
     FROM (SELECT DISTINCT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
         WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND NOT c.is_expunge) c
     JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = c.uid AND m.uid < q.uidnext) f
@@ -78,9 +94,26 @@ JOIN chatmail.body b ON b.id = m.body_id
 """
 
 MARK = b"""
-SELECT mailbox_id, uid, flags FROM chatmail.mark(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
+SELECT mailbox_id, uid, flags, modseq, latest
+FROM chatmail.change_flags(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])
 """
 
-EXPUNGE = b"SELECT mailbox_id, uid FROM chatmail.expunge(%b::bigint[], %b::bigint[])"
+# No index leads from modseqs to messages: every change of a flag would pay for it.
+CHANGED_SINCE = b"""
+SELECT q.ix, array_agg(m.uid ORDER BY m.uid)
+FROM unnest(%b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, ix)
+JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.modseq > q.since GROUP BY q.ix
+"""
+
+# `flags & 8 <> 0` as the index on what is deleted has it.
+DELETED = b"""
+SELECT q.ix, b.modseq, m.uids
+FROM unnest(%b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, before, ix)
+JOIN chatmail.mailbox b ON b.id = q.mailbox_id
+CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids
+    FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.uid < q.before AND m.flags & 8 <> 0) m
+"""
+
+EXPUNGE = b"SELECT mailbox_id, uid, modseq FROM chatmail.expunge(%b::bigint[], %b::bigint[])"
 
 SAW_MAILBOXES = b"SELECT chatmail.saw_mailboxes(%b::bigint[])"

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from shared.mail.mailbox import Changes, Message, Quota, Snapshot, Status
+from shared.mail.mailbox import Changes, Marked, Message, Older, Quota, Snapshot, Status, Uids
 from shared.storage import mailbox_statements as sql
 from shared.storage.database import Database
 from shared.storage.folders import Folders
@@ -21,7 +21,7 @@ ALL_FLAGS = (1 << 63) - 1  # keywords included
 T = TypeVar("T")
 
 _Fetch = tuple[int, Sequence[int], int]  # mailbox, uids, what: 0 nothing, 1 header, 2 body, 3 both
-_Marks = tuple[int, Sequence[int], int, int]  # mailbox, uids, added, cleared
+_Marks = tuple[int, Sequence[int], int, int, int | None]  # mailbox, uids, added, cleared, until
 
 
 def _spread(items: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, int, int, tuple[Any, ...]]]:
@@ -37,10 +37,11 @@ class _Look(Light):
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[Changes | None] = [None] * len(items)
         cursor = await connection.execute(sql.CHANGES, columns, binary=True)
-        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, gone, words in await cursor.fetchall():
+        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, *rest in await cursor.fetchall():
             arrived = tuple(zip(uids or (), flags or (), strict=True))
             flagged = tuple(zip(changed or (), changed_flags or (), strict=True))
-            others = (tuple(column or ()) for column in (gone, waited, words))
+            gone, words, modseqs = rest
+            others = (tuple(column or ()) for column in (gone, waited, words, modseqs))
             found[index - 1] = Changes(modseq, uidnext, arrived, flagged, *others)
         return found
 
@@ -94,30 +95,37 @@ class _OnePerMailbox(Light):
 
 
 class _Mark(_OnePerMailbox):
-    async def run(self, connection: Connection, items: Sequence[_Marks]) -> list[list[tuple[int, int]]]:
+    async def run(self, connection: Connection, items: Sequence[_Marks]) -> list[Marked]:
         rows = list(_spread(items))
         parameters = (
             [row[1] for row in rows],
             [row[2] for row in rows],
             [row[3][0] for row in rows],
             [row[3][1] for row in rows],
+            [row[3][2] for row in rows],
         )
         cursor = await connection.execute(sql.MARK, parameters, binary=True)
         by_mailbox: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for mailbox_id, uid, flags in await cursor.fetchall():
+        modseqs: defaultdict[int, list[int]] = defaultdict(list)
+        latest: dict[int, int] = {}
+        for mailbox_id, uid, flags, modseq, last in await cursor.fetchall():
             by_mailbox[mailbox_id].append((uid, flags))
-        return [by_mailbox[item[0]] for item in items]
+            modseqs[mailbox_id].append(modseq)
+            latest[mailbox_id] = last
+        return [Marked(latest.get(item[0], 0), by_mailbox[item[0]], modseqs[item[0]]) for item in items]
 
 
 class _Expunge(_OnePerMailbox):
-    async def run(self, connection: Connection, items: Sequence[tuple[int, Sequence[int]]]) -> list[list[int]]:
+    async def run(self, connection: Connection, items: Sequence[tuple[int, Sequence[int]]]) -> list[Uids]:
         rows = list(_spread(items))
         parameters = ([row[1] for row in rows], [row[2] for row in rows])
         cursor = await connection.execute(sql.EXPUNGE, parameters, binary=True)
         by_mailbox: defaultdict[int, list[int]] = defaultdict(list)
-        for mailbox_id, uid in await cursor.fetchall():
+        modseqs: dict[int, int] = {}
+        for mailbox_id, uid, modseq in await cursor.fetchall():
             by_mailbox[mailbox_id].append(uid)
-        return [by_mailbox[item[0]] for item in items]
+            modseqs[mailbox_id] = modseq
+        return [Uids(modseqs.get(item[0], 0), by_mailbox[item[0]]) for item in items]
 
 
 class _SawMailboxes(Light):
@@ -129,8 +137,9 @@ class _SawMailboxes(Light):
 class _Rows(Light):
     """One statement for many items, each a tuple of its columns; a list of rows for each."""
 
-    def __init__(self, statement: bytes) -> None:
+    def __init__(self, statement: bytes, limit: int = Light.limit) -> None:
         self._statement = statement
+        self.limit = limit
 
     async def run(self, connection: Connection, items: Sequence[Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
         columns = [list(column) for column in zip(*items, strict=True)]
@@ -151,7 +160,9 @@ class Mailboxes(Folders):
         self._look, self._fetch, self._slices = _Look(), _FetchMessages(), _Read()
         self._mark_messages, self._expunge = _Mark(), _Expunge()
         self._names, self._status = _Rows(sql.NAMES), _Rows(sql.STATUS)
-        self._snapshot, self._usage = _Rows(sql.SNAPSHOT), _Rows(sql.QUOTA)
+        self._snapshot, self._older = _Rows(sql.SNAPSHOT), _Rows(sql.OLDER, limit=8)
+        self._deleted, self._usage = _Rows(sql.DELETED), _Rows(sql.QUOTA)
+        self._changed = _Rows(sql.CHANGED_SINCE, limit=8)
         self._saw, self._seen, self._today = _SawMailboxes(), set[int](), date.min
 
     async def names(self, account_id: int) -> Sequence[str]:
@@ -164,13 +175,24 @@ class Mailboxes(Folders):
         rows = await self._database.read.submit(self._status, (account_id, name))
         return Status(*rows[0]) if rows else None
 
-    async def snapshot(self, account_id: int, name: str) -> Snapshot | None:
-        """Return the mailbox as it is now, or None if there is no such mailbox."""
-        rows = await self._database.read.submit(self._snapshot, (account_id, name))
+    async def snapshot(self, account_id: int, name: str, newest: int | None = None) -> Snapshot | None:
+        """Return the mailbox as it is now, or None if there is no such mailbox; of its messages only the `newest`."""
+        life = self._database.read.connections
+        rows = await self._database.read.submit(self._snapshot, (account_id, name, newest))
         if not rows:
             return None
-        mailbox_id, uidvalidity, uidnext, modseq, uids, flags, keywords = rows[0]
-        return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids or (), flags or (), keywords or ())
+        mailbox_id, uidvalidity, uidnext, modseq, messages, uids, flags, keywords = rows[0]
+        uids = uids or ()
+        older = messages - len(uids) if len(uids) == newest else 0  # whatever is counted: these are all
+        return Snapshot(mailbox_id, uidvalidity, uidnext, modseq, uids, flags or (), keywords or (), older, life)
+
+    async def older(self, mailbox_id: int, before: int, since: int) -> Older | None:
+        """Return the messages with UIDs under `before`, and what became of such since modseq `since`; None if gone."""
+        rows = await self._database.read.submit(self._older, (mailbox_id, before, since))
+        if not rows:
+            return None
+        uids, flags, marked, expunged = (column or () for column in rows[0])
+        return Older(uids, flags, marked, expunged, self._database.read.connections)
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
         """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is shut."""
@@ -186,21 +208,32 @@ class Mailboxes(Folders):
         """Return a slice of a message, shorter or empty at and past its end or when it is gone."""
         return await self._database.read.submit(self._slices, (mailbox_id, uid, offset, length))
 
-    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        """Set bits; return (uid, flags) of those of `uids` that exist, ascending."""
-        return await self._mark(mailbox_id, uids, flags, 0)
+    async def changed_since(self, mailbox_id: int, since: int) -> Sequence[int]:
+        """Return the UIDs of the messages whose modseq is above `since`, ascending; looks at every message."""
+        rows = await self._database.read.submit(self._changed, (mailbox_id, since))
+        found: Sequence[int] = rows[0][0] if rows else ()
+        return found
 
-    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
+        """Set bits; return those of `uids` that exist and have not changed after modseq `until`."""
+        return await self._mark(mailbox_id, uids, flags, 0, until)
+
+    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
         """Clear bits; return as `add_flags` does."""
-        return await self._mark(mailbox_id, uids, 0, flags)
+        return await self._mark(mailbox_id, uids, 0, flags, until)
 
-    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
         """Make the flags and keywords exactly `flags`; return as `add_flags` does."""
-        return await self._mark(mailbox_id, uids, flags, ALL_FLAGS)
+        return await self._mark(mailbox_id, uids, flags, ALL_FLAGS, until)
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
-        """Remove those of `uids` that carry DELETED; return their UIDs, ascending."""
-        return await self._database.lazy.submit(self._expunge, (mailbox_id, uids)) if uids else []
+    async def deleted(self, mailbox_id: int, before: int) -> Uids | None:
+        """Return the messages with UIDs under `before` that carry DELETED, or None if the mailbox is gone."""
+        rows = await self._database.read.submit(self._deleted, (mailbox_id, before))
+        return Uids(rows[0][0], rows[0][1] or ()) if rows else None
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Uids:
+        """Remove those of `uids` that carry DELETED; return them."""
+        return await self._database.lazy.submit(self._expunge, (mailbox_id, uids)) if uids else Uids(0, ())
 
     async def quota(self, account_id: int) -> Quota:
         """Return what the account uses and may use, in octets."""
@@ -217,7 +250,7 @@ class Mailboxes(Folders):
         self._seen.add(mailbox_id)
         await self._database.lazy.submit(self._saw, mailbox_id)
 
-    async def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int) -> Sequence[tuple[int, int]]:
+    async def _mark(self, mailbox_id: int, uids: Sequence[int], added: int, cleared: int, until: int | None) -> Marked:
         if not uids:
-            return []
-        return await self._database.lazy.submit(self._mark_messages, (mailbox_id, uids, added, cleared))
+            return Marked(0, ())
+        return await self._database.lazy.submit(self._mark_messages, (mailbox_id, uids, added, cleared, until))

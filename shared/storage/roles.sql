@@ -35,7 +35,7 @@ GRANT EXECUTE ON FUNCTION chatmail.deliver TO submission;
 
 -- Reading mail is imap's alone.
 GRANT SELECT ON chatmail.mailbox, chatmail.message, chatmail.body, chatmail.mailbox_change, chatmail.subscription TO imap;
-GRANT EXECUTE ON FUNCTION chatmail.mark, chatmail.store_flags, chatmail.expunge, chatmail.saw_mailboxes TO imap;
+GRANT EXECUTE ON FUNCTION chatmail.change_flags, chatmail.mark, chatmail.store_flags, chatmail.expunge, chatmail.saw_mailboxes TO imap;
 GRANT EXECUTE ON FUNCTION chatmail.create_mailbox, chatmail.delete_mailbox, chatmail.rename_mailbox, chatmail.subscribe,
     chatmail.unsubscribe, chatmail.add_keywords, chatmail.copy_messages, chatmail.append_messages TO imap;
 

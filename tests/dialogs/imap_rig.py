@@ -25,6 +25,7 @@ FLAGS = {"\\Seen": Flag.SEEN, "\\Answered": Flag.ANSWERED, "\\Flagged": Flag.FLA
 _GREET = [("expect", "* OK {{.*}}")]
 _LOGIN = [("send", f"b1 LOGIN {ANN} {SECRET}"), ("expect", "b1 OK {{.*}}")]
 _SELECT = [("send", "b2 SELECT INBOX"), ("skip", ""), ("expect", "b2 OK {{.*}}")]
+_COMPRESS = [("send", "b3 COMPRESS DEFLATE"), ("expect", "b3 OK {{.*}}"), ("deflate", "")]
 _BEGINNINGS = {"": [], "login": _GREET + _LOGIN, "select": _GREET + _LOGIN + _SELECT}
 
 
@@ -63,7 +64,13 @@ class Rig:
         terms = Terms(
             store=self.store,
             doorkeeper=lambda *_: self.doorkeeper,
-            house=House(dialog.value("comment"), dialog.value("admin"), APPEND_LIMIT),
+            house=House(
+                dialog.value("comment"),
+                dialog.value("admin"),
+                APPEND_LIMIT,
+                has_compression=bool(dialog.value("compress")),
+                has_modseqs=bool(dialog.value("condstore")),
+            ),
             hostname="here.test",
             registry=self.registry,
             tls=tls,
@@ -80,9 +87,14 @@ class Rig:
         """The dialogue with its beginning."""
         beginning = [
             Step(kind, f"{self.dialog.name}: begin", text, text.encode() + b"\r\n")  # type: ignore[arg-type]
-            for kind, text in _BEGINNINGS[self.dialog.value("begin")]
+            for kind, text in self._beginning
         ]
         return Dialog(self.dialog.name, beginning + self.dialog.steps)
+
+    @property
+    def _beginning(self) -> list[tuple[str, str]]:
+        compress = _COMPRESS if self.dialog.value("compress") == "begin" else []
+        return _BEGINNINGS[self.dialog.value("begin")] + compress
 
     def in_memory(self) -> MemoryWire:
         """Return a wire without a socket; TLS is only pretended."""
@@ -165,6 +177,9 @@ class Rig:
                 self.store.deliver(self.inbox.mailbox_id, body, _mask(filter(None, words.get("flags", "").split(","))))
             elif key == "raw":
                 self.store.deliver(self.inbox.mailbox_id, unescape(value))
+            elif key == "many":
+                for _ in range(int(value)):
+                    self.store.deliver(self.inbox.mailbox_id, mail(self.inbox.uidnext, "One of many"))
             elif key == "large":
                 body = mail(self.inbox.uidnext, "Large")
                 self.store.deliver(self.inbox.mailbox_id, body + b"x" * (int(value) - len(body)))

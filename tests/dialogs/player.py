@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import re
 import ssl
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 PATIENCE = 20.0  # seconds without a line after which a dialogue has failed; never part of a passing run
 
-Kind = Literal["send", "expect", "skip", "closed", "tls", "event"]
+Kind = Literal["send", "expect", "skip", "closed", "tls", "deflate", "event"]
 Event = Callable[[str], Awaitable[None]]
 
 
@@ -57,8 +58,14 @@ class Wire(Protocol):
     async def readline(self) -> bytes:
         """Return the next line with its end, or what is left before the close, or b"" once closed."""
 
+    async def read(self) -> bytes:
+        """Return what has come, at least an octet, or b"" once closed."""
+
     async def start_tls(self) -> None:
         """Make the client's side of the connection TLS."""
+
+    async def close(self) -> None:
+        """Hang up without a word."""
 
 
 # Reading
@@ -89,7 +96,7 @@ def _step(line: str, place: str) -> Step:
         return Step("expect", place, text=text)
     if mark == "E:":
         return Step("event", place, text=text)
-    words: dict[str, Kind] = {"S...": "skip", "S! closed": "closed", "TLS": "tls"}
+    words: dict[str, Kind] = {"S...": "skip", "S! closed": "closed", "TLS": "tls", "DEFLATE": "deflate"}
     if line.strip() not in words:
         raise ValueError(f"{place}: what is {line!r}?")
     return Step(words[line.strip()], place)
@@ -143,6 +150,8 @@ async def play(dialog: Dialog, wire: Wire, *, bytewise: bool = False, event: Eve
                 await _closed(wire, step, is_skipping)
             case "tls":
                 await wire.start_tls()
+            case "deflate":
+                wire = DeflatedWire(wire)
             case "event":
                 assert event is not None, f"{step.place}: this player knows no events"
                 await event(step.text)
@@ -212,6 +221,13 @@ class SocketWire:
         """See Wire."""
         try:
             return await self._reader.readline()
+        except OSError:
+            return b""
+
+    async def read(self) -> bytes:
+        """See Wire."""
+        try:
+            return await self._reader.read(1 << 16)
         except OSError:
             return b""
 
@@ -315,6 +331,16 @@ class MemoryWire:
         del buffer[:end]
         return line
 
+    async def read(self) -> bytes:
+        """See Wire."""
+        buffer = self.transport.buffer
+        while not buffer and not self.transport.is_closing():
+            self.transport.arrived.clear()
+            await self.transport.arrived.wait()
+        data = bytes(buffer)
+        buffer.clear()
+        return data
+
     async def start_tls(self) -> None:
         """No TLS in memory: mark the dialogue `play: socket`."""
         raise NotImplementedError("play: socket")
@@ -323,6 +349,44 @@ class MemoryWire:
         """Hang up without a word."""
         self.transport.close()
         await asyncio.sleep(0)
+
+
+class DeflatedWire:
+    """A wire inside another, compressed both ways as RFC 4978 has it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._out = zlib.compressobj(wbits=-15)
+        self._in = zlib.decompressobj(-15)
+        self._plain = bytearray()
+
+    async def send(self, data: bytes) -> None:
+        """See Wire."""
+        await self._wire.send(self._out.compress(data) + self._out.flush(zlib.Z_SYNC_FLUSH))
+
+    async def readline(self) -> bytes:
+        """See Wire."""
+        while (end := self._plain.find(b"\n") + 1) == 0 and (data := await self.read()):
+            self._plain += data
+        end = end or len(self._plain)
+        line = bytes(self._plain[:end])
+        del self._plain[:end]
+        return line
+
+    async def read(self) -> bytes:
+        """See Wire."""
+        plain = b""
+        while not plain and (data := await self._wire.read()):
+            plain = self._in.decompress(data)
+        return plain
+
+    async def start_tls(self) -> None:
+        """Compression lies inside TLS, never outside."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Close what it lies in."""
+        await self._wire.close()
 
 
 def files(folder: Path) -> Sequence[Path]:

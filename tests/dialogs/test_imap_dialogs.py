@@ -39,6 +39,14 @@ def test_on_a_socket(path: Path, tls: ssl.SSLContext) -> None:
     _run(_play_on_a_socket(player.parse(path), tls))
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_compressed(path: Path, tls: ssl.SSLContext) -> None:
+    dialog = player.parse(path)
+    if dialog.value("begin") and not any(b"COMPRESS" in step.data for step in dialog.steps):
+        dialog.header.append(("compress", "begin"))
+        _run(_play_in_process(dialog, False, tls))
+
+
 async def _play_in_process(dialog: player.Dialog, is_bytewise: bool, tls: ssl.SSLContext) -> None:
     rig = Rig(dialog, tls)
     wire = rig.in_memory()

@@ -1,8 +1,12 @@
 """Python's own IMAP client does a day's work, over real sockets."""
 
+import base64
 import imaplib
 import re
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 
 import pytest
 
@@ -64,6 +68,38 @@ def test_a_days_work(open_suite: Suite) -> None:
         ok(client.delete(name))
     assert names(client) == ["INBOX"]
     client.logout()
+
+
+def test_a_letter_is_read_piece_by_piece(open_suite: Suite) -> None:
+    letter = EmailMessage(policy=policy.SMTP)
+    letter["From"], letter["To"], letter["Subject"] = "Ann Lee <ann@a.test>", "bob@b.test, Eve <eve@c.test>", "Grüße"
+    letter["Date"] = "Mon, 01 Jan 2001 10:00:00 +0000"
+    letter.set_content("Schöne Grüße\n")
+    letter.add_attachment(bytes(range(256)), maintype="image", subtype="png", filename="a picture.png")
+    octets = letter.as_bytes()
+    with newcomer(open_suite).imap() as client:
+        ok(client.append("INBOX", "", "", octets))
+        ok(client.select("INBOX"))
+
+        def piece(item: str) -> bytes:
+            (_, octets), _ = ok(client.fetch("1", f"({item})"))
+            assert isinstance(octets, bytes)
+            return octets
+
+        header = BytesHeaderParser(policy=policy.default).parsebytes(piece("BODY.PEEK[HEADER.FIELDS (SUBJECT TO)]"))
+        assert {name: str(value) for name, value in header.items()} == {"To": letter["To"], "Subject": "Grüße"}
+        assert piece("RFC822.HEADER") == octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        text = message_from_bytes(piece("BODY.PEEK[1.MIME]") + piece("BODY.PEEK[1]"), policy=policy.default)
+        assert text.get_content() == "Schöne Grüße\r\n"
+        assert base64.b64decode(piece("BODY.PEEK[2]")) == bytes(range(256))
+        assert piece("BODY.PEEK[2]<4.8>") == piece("BODY.PEEK[2]")[4:12]
+        (told,) = ok(client.fetch("1", "(FLAGS ENVELOPE BODYSTRUCTURE RFC822.SIZE)"))
+        assert b"FLAGS ()" in told
+        assert b"RFC822.SIZE %d" % len(octets) in told
+        assert b'((NIL NIL "bob" "b.test")("Eve" NIL "eve" "c.test"))' in told
+        assert b'("filename" "a picture.png")' in told
+        assert piece("RFC822") == octets
+        assert b"\\Seen" in ok(client.fetch("1", "(FLAGS)"))[0]
 
 
 def test_a_large_message_goes_in_and_comes_out(open_suite: Suite) -> None:

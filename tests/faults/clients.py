@@ -122,7 +122,19 @@ class Reader:
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
+
+    def ask(self, words: str) -> None:
+        """Say a command and do not wait for its answer."""
+        self._tag += 1
+        self._socket.sendall(b"a%d " % self._tag + words.encode() + b"\r\n")
+
+    def take_some(self) -> None:
+        """Take one record (RFC 8446 §5.1) of an answer, and forget it."""
+        assert self._socket.recv(16 * 1024)
 
     def login(self) -> bytes:
         """Return the whole answer."""
@@ -130,10 +142,8 @@ class Reader:
 
     def command(self, words: str) -> bytes:
         """Say a command and return everything up to its tagged answer."""
-        self._tag += 1
-        tag = b"a%d " % self._tag
-        self._socket.sendall(tag + words.encode() + b"\r\n")
-        return self._until(tag)
+        self.ask(words)
+        return self._until(b"a%d " % self._tag)
 
     def ok(self, answer: bytes) -> bytes:
         assert b" OK " in answer.splitlines()[-1], answer

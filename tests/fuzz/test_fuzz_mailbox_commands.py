@@ -1,6 +1,7 @@
 """Invariants of what names, lists and appends.
 
-Whatever octets come: readers return or raise a Fault; a pattern matches what a plain search through all ways of reading
+Whatever octets come: readers return or raise a Fault; a new name has no empty level, and is read again as it is
+written, in modified UTF-7 and in UTF-8; a pattern matches what a plain search through all ways of reading
 it would. However an APPEND is cut into pieces, the same heads, octets and ends come out, and put together they are the
 stream.
 """
@@ -11,12 +12,15 @@ from functools import lru_cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from imap.commands.naming import new_name
+from imap.commands.naming import new_name, quoted, read_name
 from imap.commands.patterns import Pattern
 from imap.wire import append_head, flag_list, list_options, status_items, utf7
 from imap.wire.answer import Fault
+from imap.wire.encode import literal
 from imap.wire.framer import Announced, Framed, Framer, Octets, Rest, Signal, TooBig
 from imap.wire.grammar import Scanner
+
+from tests.unit.imap.table import Table
 
 _PIECES = [
     b"(",
@@ -48,11 +52,14 @@ def test_readers_read_or_refuse(reader, text: bytes) -> None:  # type: ignore[no
 
 
 @settings(max_examples=500, derandomize=True, deadline=None)
-@given(_TEXTS)
-def test_a_name_is_spelt_in_one_way(text: bytes) -> None:
+@given(st.one_of(_TEXTS, st.text(max_size=8).map(str.encode)), st.booleans())
+def test_a_name_is_spelt_in_one_way(text: bytes, is_utf8: bool) -> None:
+    talk = Table().talk
+    talk.is_utf8 = is_utf8
     with contextlib.suppress(Fault):
-        name = new_name(text)
+        name = new_name(talk, Scanner(literal(text)))
         assert utf7.decode(utf7.encode(name)) == name
+        assert read_name(talk, Scanner(quoted(talk, name), is_utf8=is_utf8)) == name
         assert all(name.split("/"))
 
 

@@ -51,6 +51,26 @@ async def test_what_rings_is_heard_once_with_its_latest_modseq(
     assert heard == [(0, 0), (7, 4), (8, 1)]  # first of all: look everywhere
 
 
+async def test_rings_that_may_wait_are_gathered(
+    redis_urls: dict[str, str], heard: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell, publications = Bell(redis_urls["imap"], gather=0.05), 0
+    publish = bell._redis.publish
+
+    async def counted(channel: str, data: bytes) -> object:
+        nonlocal publications
+        publications += 1
+        return await publish(channel, data)
+
+    monkeypatch.setattr(bell._redis, "publish", counted)
+    for modseq in range(1, 6):
+        bell.ring(((7, modseq),))
+        await asyncio.sleep(0)
+    await until(lambda: (7, 5) in heard)
+    await bell.close()
+    assert (publications, heard) == (1, [(0, 0), (7, 5)])
+
+
 async def test_ringing_into_the_void_neither_waits_nor_fails() -> None:
     bell = Bell(NOWHERE)
     bell.ring(((7, 3),))

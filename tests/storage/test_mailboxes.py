@@ -50,7 +50,7 @@ async def test_changes_tell_arrivals_flags_and_expunges_since_a_modseq(
     assert await store.changes(box, snapshot.modseq, snapshot.uidnext) == Changes(snapshot.modseq, 5, (), (), ())
     await store.add_flags(box, [1, 3], Flag.DELETED)
     await store.add_flags(box, [2], Flag.SEEN)
-    assert list(await store.expunge(box, [1, 2, 3])) == [1, 3]
+    assert list((await store.expunge(box, [1, 2, 3])).uids) == [1, 3]
     await deliveries.store(message(box, salt="new"))
     changes = await store.changes(box, snapshot.modseq, snapshot.uidnext)
     assert changes is not None
@@ -66,10 +66,10 @@ async def test_flags_are_added_removed_and_replaced(
 ) -> None:
     box = (await make_account()).mailbox_id
     await deliveries.store(message(box))
-    assert await store.add_flags(box, [1, 9], Flag.SEEN | Flag.FLAGGED) == [(1, 5)]
-    assert await store.remove_flags(box, [1], Flag.SEEN) == [(1, 4)]
-    assert await store.replace_flags(box, [1], Flag.ANSWERED) == [(1, 2)]
-    assert await store.add_flags(box, [], Flag.SEEN) == []
+    assert list((await store.add_flags(box, [1, 9], Flag.SEEN | Flag.FLAGGED)).messages) == [(1, 5)]
+    assert list((await store.remove_flags(box, [1], Flag.SEEN)).messages) == [(1, 4)]
+    assert list((await store.replace_flags(box, [1], Flag.ANSWERED)).messages) == [(1, 2)]
+    assert list((await store.add_flags(box, [], Flag.SEEN)).messages) == []
 
 
 async def test_many_sessions_at_once_each_get_their_own(
@@ -83,9 +83,9 @@ async def test_many_sessions_at_once_each_get_their_own(
     flagged = await asyncio.gather(
         *(store.add_flags(a.mailbox_id, [1], Flag.DELETED if n % 2 else Flag.SEEN) for n, a in enumerate(accounts))
     )
-    assert [rows[0][1] for rows in flagged] == [8 if n % 2 else 1 for n in range(20)]
+    assert [marked.messages[0][1] for marked in flagged] == [8 if n % 2 else 1 for n in range(20)]
     gone = await asyncio.gather(*(store.expunge(a.mailbox_id, [1]) for a in accounts))
-    assert [list(uids) for uids in gone] == [[1] if n % 2 else [] for n in range(20)]
+    assert [list(removed.uids) for removed in gone] == [[1] if n % 2 else [] for n in range(20)]
 
 
 async def test_two_sessions_of_one_mailbox_do_not_mix(
@@ -97,7 +97,8 @@ async def test_two_sessions_of_one_mailbox_do_not_mix(
     first, second = await asyncio.gather(
         store.add_flags(box, [1], Flag.SEEN), store.add_flags(box, [1, 2], Flag.FLAGGED)
     )
-    assert (first, second) == ([(1, 1)], [(1, 5), (2, 4)])
+    assert (first.messages, second.messages) == ([(1, 1)], [(1, 5), (2, 4)])
+    assert second.modseq == first.modseq + 1
 
 
 async def test_large_messages_are_read_in_slices(
@@ -122,7 +123,7 @@ async def test_the_last_holder_takes_the_body_along(
     for box in boxes:
         assert one(owner, "SELECT count(*) FROM chatmail.body") == bodies + 1
         await store.add_flags(box, [1], Flag.DELETED)
-        assert list(await store.expunge(box, [1])) == [1]
+        assert list((await store.expunge(box, [1])).uids) == [1]
     assert one(owner, "SELECT count(*) FROM chatmail.body") == bodies
     holders = "SELECT count(*) FROM chatmail.body_holders h WHERE NOT EXISTS"
     assert one(owner, f"{holders} (SELECT FROM chatmail.body b WHERE b.id = h.body_id)") == 0
@@ -171,3 +172,40 @@ async def test_a_banned_accounts_mailbox_is_shut_to_sessions_that_are_open(
     owner.execute(b"SELECT chatmail.operator_ban(%s)", (address,))
     assert await store.changes(box, 1, 1) is None
     assert await store.snapshot(account.account_id, "INBOX") is None
+
+
+async def test_what_is_loaded_over_another_connection_says_so(
+    store: Mailboxes,
+    imap: Database,
+    deliveries: Deliveries,
+    make_account: MakeAccount,
+    owner: psycopg.Connection[Any],
+) -> None:
+    account = await make_account()
+    for salt in range(2):
+        await deliveries.store(message(account.mailbox_id, salt=salt))
+    opened = await store.snapshot(account.account_id, "INBOX", 1)
+    assert opened is not None
+    older = await store.older(account.mailbox_id, 2, opened.modseq)
+    assert older is not None
+    assert (list(older.uids), older.life) == ([1], opened.life)
+    mine = b"datname = current_database() AND application_name = 'imap-read'"
+    owner.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE %b" % mine)
+    while imap.read.connections == opened.life or not imap.read.is_connected:
+        await asyncio.sleep(0.01)
+    older = await store.older(account.mailbox_id, 2, opened.modseq)
+    assert older is not None
+    assert older.life != opened.life
+
+
+async def test_a_mailbox_that_is_loaded_whole_needs_no_count(
+    store: Mailboxes, deliveries: Deliveries, make_account: MakeAccount, owner: psycopg.Connection[Any]
+) -> None:
+    account = await make_account()
+    for salt in range(2):
+        await deliveries.store(message(account.mailbox_id, salt=salt))
+    owner.execute(b"UPDATE chatmail.mailbox SET messages = 7 WHERE id = %s", (account.mailbox_id,))
+    for newest, older in ((None, 0), (3, 0), (2, 5)):
+        opened = await store.snapshot(account.account_id, "INBOX", newest)
+        assert opened is not None
+        assert (list(opened.uids), opened.older) == ([1, 2], older)

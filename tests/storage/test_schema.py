@@ -83,6 +83,7 @@ ARRANGES = [
     "SELECT chatmail.copy_messages(-1, '{1}', 'a', 1, false)",
     "SELECT chatmail.append_messages(-1, 'a', '{}', '{}', '{}', '{}', '{}', 1)",
     "SELECT chatmail.mark('{}', '{}', '{}', '{}')",
+    "SELECT chatmail.change_flags('{}', '{}', '{}', '{}', '{}')",
     "SELECT name FROM chatmail.subscription",
 ]
 _SHOWS = "SELECT chain, private_key FROM chatmail.acme_certificate"

@@ -3,7 +3,8 @@
 UIDs ascend and are never used again. A client's message numbers are right at every moment: EXISTS never falls, EXPUNGE
 names a number that there is, and a number once known as a UID stays that one. No EXPUNGE comes while a command by
 number is under way (RFC 3501 §7.4.1). What a command says it did is done, and nothing else. After NOOP a client knows
-what there is. No octet of another account is ever said (I12), and when all is over every body has its holders.
+what there is. No octet of another account is ever said (I12), and when all is over every body has its holders. A
+mailbox is opened by its last two messages, so that most of what is done names some that are not loaded.
 """
 
 import asyncio
@@ -19,11 +20,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from imap.commands import select
 from imap.letterbox import Letterbox
 from imap.session import Session
 from imap.state import Conversation, House, State
 from imap.store import Account
 
+from shared.listen.disk import Disk
 from shared.smtp.spool import Budget
 from shared.storage.appends import Appends
 from shared.storage.database import Database, connect
@@ -132,9 +135,14 @@ class Sessions(RuleBasedStateMachine):
         client = Client(Session(talk, _fail), said)
         talk.account = Account(self.person.account_id, "someone@example.org")
         talk.ring = self._ring
-        talk.touched = lambda mailbox_id: self._ring(mailbox_id, 0)
+        talk.touched = self._touched
         talk.state = State.AUTHENTICATED
         return client
+
+    def _touched(self, mailbox_id: int, modseq: int) -> None:
+        for client in self.clients:
+            if client.session.talk.watched == mailbox_id:
+                client.session.talk.heard = max(client.session.talk.heard, modseq)
 
     def _ring(self, mailbox_id: int, _modseq: int) -> None:
         for client in self.clients:
@@ -238,6 +246,20 @@ class Sessions(RuleBasedStateMachine):
         client = self.clients[at]
         self._say(client, f"FETCH {client.some(which)} (UID FLAGS BODY.PEEK[])")
 
+    @rule(at=st.integers(0, 2), uid=st.integers(1, 9), flag=st.sampled_from(FLAGS))
+    def mark_by_uid(self, at: int, uid: int, flag: str) -> None:
+        client = self.clients[at]
+        self._say(client, f"UID STORE {uid} +FLAGS.SILENT ({flag})")
+
+    @rule(at=st.integers(0, 2), low=st.integers(1, 9), high=st.integers(1, 9))
+    def expunge_by_uid(self, at: int, low: int, high: int) -> None:
+        client, before = self.clients[at], self._content(self.clients[at].box)
+        told = range(1, client.session.talk.mailbox.uidnext)
+        self._say(client, f"UID EXPUNGE {low}:{high}")
+        gone = before.keys() - self._content(client.box).keys()
+        named = range(min(low, high), max(low, high) + 1)
+        assert gone == {uid for uid, (flags, _) in before.items() if flags & 8 and uid in named and uid in told}
+
     @rule()
     def look(self) -> None:
         for client in self.clients:
@@ -312,7 +334,7 @@ def ground(database_urls: dict[str, str], owner: Owner, tmp_path: Path) -> Any:
     with asyncio.Runner() as runner:
         database: Database = runner.run(connect(database_urls["imap"], "imap"))
         appends = Appends(database.durable, database_urls["imap"], QUOTA)
-        letterbox = _made(runner, lambda: Letterbox(appends, Budget(), tmp_path, has_gate=False))
+        letterbox = _made(runner, lambda: Letterbox(appends, Budget(), tmp_path, Disk(tmp_path, 0), has_gate=False))
         yield Ground(runner, Mailboxes(database, QUOTA), letterbox, owner)
         letterbox.close()
         appends.close()
@@ -326,7 +348,8 @@ def _made(runner: asyncio.Runner, make: Callable[[], Letterbox]) -> Letterbox:
     return runner.run(make_it())
 
 
-def test_the_laws_hold(ground: Ground) -> None:
+def test_the_laws_hold(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(select, "TAIL", 2)
     machine = type("Sessions", (Sessions,), {"ground": ground})
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(

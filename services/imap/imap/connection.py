@@ -10,14 +10,17 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import cast
 
+from imap.deflate import Garbled, Inflater
 from imap.outlet import Outlet
 from imap.registry import Registry
+from imap.rounds import ROUND, Rounds
 from imap.session import Session
 from imap.state import Conversation, CutOff, House, State
-from imap.store import Doorkeeper, Letterbox, Store, Tokens
+from imap.store import Doorkeeper, Letterbox, Store, Tokens, Unavailable
 from imap.wire.framer import AFTER_LOGIN, Announced, Framed, Framer, Octets, Rest, Signal, TooBig
 from shared import log
 from shared.listen.ticket import Ip, Ticket
@@ -28,12 +31,12 @@ MAX_ANSWERS = 64 * 1024  # octets of answers that leave in one write
 HANDSHAKE_SECONDS = 10.0
 
 # Seconds, as seen every ROUND seconds.
-ROUND = 10.0
 LOGIN_SECONDS = 60.0
 SILENCE_SECONDS = 30 * 60.0  # RFC 3501 §5.4
 KEEPALIVE_SECONDS = 120.0  # Delta Chat gives an IDLE up after five minutes without a word
 LOOK_SECONDS = 60.0
 LOOK_SECONDS_WITHOUT_BELL = 10.0
+LOOK_ANYWAY_SECONDS = 60 * 60.0  # who looks is seen to use the account, who only asks is not
 WRITE_SECONDS = 10 * 60.0
 MESSAGE_SECONDS = 10 * 60.0  # for the octets of one, which take room from others
 
@@ -59,14 +62,19 @@ class Terms:
     tokens: Tokens | None = None
     letterbox: Letterbox | None = None  # without it nothing can be appended
     ring: Callable[[int, int], None] = _unheard  # tells other processes that a mailbox has come to a modseq
+    # Whether a mailbox is not as it was at a modseq, for all that idle at little cost; without it each looks by itself.
+    is_stale: Callable[[int, int], asyncio.Future[bool]] | None = None
+    rounds: Rounds = field(default_factory=Rounds)
 
 
 class Connection(asyncio.Protocol):
     """Fulfils `imap.registry.Listener`."""
 
     __slots__ = (
+        "_asked_at",
         "_ending",
         "_framer",
+        "_inflater",
         "_is_reading",
         "_is_rung",
         "_kept_alive_at",
@@ -81,7 +89,6 @@ class Connection(asyncio.Protocol):
         "_task",
         "_terms",
         "_ticket",
-        "_timer",
         "_transport",
         "_waiter",
     )
@@ -95,15 +102,15 @@ class Connection(asyncio.Protocol):
         self._terms = terms
         self._ticket = ticket
         self._framer = Framer()
+        self._inflater: Inflater | None = None  # what arrives is compressed
         self._loop = asyncio.get_running_loop()
         self._opened_at = self._spoken_at = self._looked_at = self._kept_alive_at = self._loop.time()
-        self._message_at = self._opened_at
+        self._asked_at = self._message_at = self._opened_at
         self._ending = ""  # why we close at the next command boundary
         self._is_rung = False
         self._is_reading = True
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     # What the transport tells
 
@@ -121,18 +128,22 @@ class Connection(asyncio.Protocol):
             return
         self._session.greet(self._terms.hostname)
         self._outlet.flush()
-        share = self._terms.registry.add(self)
-        self._timer = self._loop.call_later(ROUND * share, self._round)
+        self._terms.rounds.add(self, self._terms.registry.add(self))
         self._task = self._loop.create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
         """Take octets; stop reading if too many commands wait."""
         self._spoken_at = self._loop.time()
-        self._framer.feed(data)
-        if len(self._framer) > MAX_WAITING and self._waiter is None and self._is_reading:
+        (self._framer if self._inflater is None else self._inflater).feed(data)
+        if self._waiting > MAX_WAITING and self._waiter is None and self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
         self._wake()
+
+    @property
+    def _waiting(self) -> int:
+        """Octets that were sent and not understood yet, as they came."""
+        return len(self._framer) + (0 if self._inflater is None else len(self._inflater))
 
     def eof_received(self) -> bool:
         """Close; a client that has half closed waits for nothing."""
@@ -150,11 +161,9 @@ class Connection(asyncio.Protocol):
         """Forget everything; a command under way ends by itself. May be called again."""
         self._outlet.is_closed = True
         self._outlet.resume()
-        self._talk.drop_letters()
+        self._talk.part()
         self._terms.registry.remove(self)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._terms.rounds.remove(self)
         self._ticket.close()
         self._wake()
 
@@ -189,16 +198,26 @@ class Connection(asyncio.Protocol):
         if state is State.IDLING and now - self._kept_alive_at > KEEPALIVE_SECONDS - ROUND:
             self._keep_alive(now)
         pause = LOOK_SECONDS if self._terms.is_bell_connected() else LOOK_SECONDS_WITHOUT_BELL
-        if now - self._looked_at > pause - ROUND / 2:
+        if now - self._asked_at > pause - ROUND / 2:
+            self._asked_at = now
+            self._look_out(now)
+
+    def _look_out(self, now: float) -> None:
+        """Look; or, idling, only ask whether there is anything to see."""
+        is_stale, view, state = self._terms.is_stale, self._talk.view, self._talk.state
+        if is_stale is None or view is None or state is not State.IDLING or now - self._looked_at > LOOK_ANYWAY_SECONDS:
             self._looked_at = now
             self.look()
             if state is State.SELECTED:  # who never idles must learn, too, that the mailbox is gone
                 self._is_rung = True
                 self._wake()
+            return
+        with suppress(Unavailable):  # when it is back, all look
+            is_stale(view.mailbox_id, view.modseq).add_done_callback(self._answered)
 
-    def _round(self) -> None:
-        self._timer = self._loop.call_later(ROUND, self._round)
-        self.tick(self._loop.time())
+    def _answered(self, asked: asyncio.Future[bool]) -> None:
+        if not asked.cancelled() and asked.exception() is None and asked.result():
+            self.look()
 
     def _keep_alive(self, now: float) -> None:
         self._kept_alive_at = now
@@ -253,8 +272,19 @@ class Connection(asyncio.Protocol):
                 await self._session.check()
         elif framed := self._framer.next():
             await self._act(framed)
+        elif self._inflater is not None and self._inflater.has_more:
+            await self._inflate(self._inflater)
         else:
             await self._wait()
+
+    async def _inflate(self, inflater: Inflater) -> None:
+        """Give the framer a slice of what has arrived compressed; if there is more, let others have a turn."""
+        try:
+            self._framer.feed(inflater.take())
+        except Garbled:
+            self._session.bye("Not DEFLATE")
+        if inflater.has_more:
+            await asyncio.sleep(0)
 
     async def _tell(self) -> None:
         """Tell an idling client what has happened, and count how long what arrived has waited for that."""
@@ -281,8 +311,8 @@ class Connection(asyncio.Protocol):
             await self._session.end_message(framed.line)
         elif isinstance(framed, TooBig):
             self._session.refuse(framed)
-        if self._talk.starts_tls:
-            await self._start_tls()
+        if self._talk.starts_tls or self._talk.starts_compression:
+            await self._change_layers()
         if self._outlet.size > MAX_ANSWERS or self._outlet.paused_at is not None:
             await self._outlet.drain()
 
@@ -305,6 +335,12 @@ class Connection(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    async def _change_layers(self) -> None:
+        if self._talk.starts_tls:
+            await self._start_tls()
+        else:
+            self._compress()
+
     async def _start_tls(self) -> None:
         """Upgrade; what came in clear after STARTTLS was not said by whom we will know (RFC 3501 §11.1).
 
@@ -323,10 +359,20 @@ class Connection(asyncio.Protocol):
         self._transport = self._outlet.transport = cast(asyncio.Transport, upgraded)
         self._talk.starts_tls, self._talk.is_tls = False, True
 
-    def _ring_others(self, mailbox_id: int, modseq: int) -> None:
-        self._talk.must_look |= self._talk.view is not None and self._talk.view.mailbox_id == mailbox_id
+    def _compress(self) -> None:
+        """Compress from here on; what came behind the command is no command, but the start of DEFLATE or nothing."""
+        self._outlet.flush()
+        self._outlet.is_compressed, self._inflater = True, Inflater()
+        self._inflater.feed(self._framer.clear())
+        self._talk.starts_compression, self._talk.is_compressed = False, True
+
+    def _touched(self, mailbox_id: int, modseq: int) -> None:
         self._terms.registry.touched(mailbox_id, self)
         self._terms.ring(mailbox_id, modseq)
+
+    def _ring_all(self, mailbox_id: int, modseq: int) -> None:
+        self._talk.must_look |= self._talk.view is not None and self._talk.view.mailbox_id == mailbox_id
+        self._touched(mailbox_id, modseq)
 
     def _conversation(self) -> Conversation:
         return Conversation(
@@ -341,6 +387,6 @@ class Connection(asyncio.Protocol):
             now=time.time,
             admit=lambda account_id: self._terms.registry.admit(self, account_id),
             watch=lambda mailbox_id: self._terms.registry.watch(self, mailbox_id),
-            touched=lambda mailbox_id: self._terms.registry.touched(mailbox_id, self),
-            ring=self._ring_others,
+            touched=self._touched,
+            ring=self._ring_all,
         )

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imap.store import Arriving, Enclosed, Letter, NotPut, Put, TooMuch, Unfit
+from imap.store import Arriving, Enclosed, Letter, NoSpace, NotPut, Put, TooMuch, Unfit
+from shared.listen.disk import Disk
 from shared.mail import message, reply
 from shared.policy import gate
 from shared.policy.verdict import Reject
@@ -27,8 +28,9 @@ _NO_LINE = re.compile(rb"\x00|\r(?!\n)|(?<!\r)\n")  # RFC 5322 ยง2.3, RFC 3501 ย
 class Letterbox:
     """Fulfils `imap.store.Letterbox`; `has_gate` says whether only encrypted mail passes."""
 
-    def __init__(self, appends: Appends, budget: Budget, folder: Path, *, has_gate: bool) -> None:
+    def __init__(self, appends: Appends, budget: Budget, folder: Path, disk: Disk, *, has_gate: bool) -> None:
         self._appends = appends
+        self._disk = disk
         self._budget = budget
         self._folder = folder
         self._has_gate = has_gate
@@ -37,6 +39,8 @@ class Letterbox:
 
     def receive(self, account_id: int) -> Received:
         """See `imap.store.Letterbox`."""
+        if self._disk.is_low:
+            raise NoSpace
         return Received(self._budget, self._folder, str(account_id))
 
     async def put(self, account_id: int, name: str, messages: Sequence[Enclosed]) -> Put | NotPut:

@@ -11,8 +11,10 @@ from typing import Any
 
 from imap.commands import COMMANDS, append, authenticate, idle, login
 from imap.commands.look import check, look
+from imap.commands.modseqs import settle
 from imap.state import OPENING, QUIET, WELCOME, Conversation, CutOff, Gone, State
 from imap.store import NoSpace, Unavailable
+from imap.view import Astray, Outlived
 from imap.wire import command
 from imap.wire.answer import Answer, Fault, bad
 from imap.wire.command import Command
@@ -26,6 +28,7 @@ _UNAVAILABLE = Answer("NO", "Temporary server problem, try again later", "UNAVAI
 _LATER = "[UNAVAILABLE] Temporary server problem, try again later"
 _OUR_MISTAKE = Answer("NO", "Internal server problem", "SERVERBUG")
 _GONE = "Mailbox is gone"
+_ASTRAY = "[UNAVAILABLE] Message numbers are lost, connect again"
 
 Report = Callable[[str, BaseException], None]
 
@@ -65,13 +68,14 @@ class Session:
             self._speak(self.talk.tag, answer)
             return
         try:
-            opened = command.read(frame)
+            opened = command.read(frame, is_utf8=self.talk.is_utf8)
         except Fault as fault:
             self._speak(command.tag_of(frame), fault.answer)
             return
         answer = await self._guarded(self._run(opened))
         if opened.name not in QUIET:
             await self.look()
+        settle(self.talk)
         self._speak(opened.tag, answer)
         if answer is _UNAVAILABLE and opened.name in OPENING:
             self.bye(_LATER)  # Delta Chat would go on, and idle for minutes without a mailbox
@@ -88,7 +92,7 @@ class Session:
             await self.handle(head)
             return False
         try:
-            opened = command.read(head) if is_first else None
+            opened = command.read(head, is_utf8=self.talk.is_utf8) if is_first else None
         except Fault as fault:
             self._speak(command.tag_of(head), fault.answer)
             return False
@@ -118,7 +122,7 @@ class Session:
 
     async def look(self) -> None:
         """Tell what has happened in the mailbox, if anything may have; a store that is away is asked another time."""
-        if self.talk.is_stale:
+        if self.talk.is_stale and self.talk.state is not State.LEFT:
             await self._asked(look(self.talk))
 
     async def check(self) -> None:
@@ -133,6 +137,8 @@ class Session:
             pass
         except Gone:
             self.bye(_GONE)
+        except Astray as error:
+            self._lose(error)
         except CutOff:
             raise
         except Exception as error:
@@ -172,11 +178,20 @@ class Session:
         except Gone:
             self.bye(_GONE)
             return None
+        except Astray as error:
+            self._lose(error)
+            return None
         except CutOff:
             raise
         except Exception as error:
             self._report("imap_command", error)
             return _OUR_MISTAKE
+
+    def _lose(self, error: Astray) -> None:
+        """End: the numbers are wrong by a mistake of ours, or may be, and a new session has right ones."""
+        if not isinstance(error, Outlived):
+            self._report("imap_numbers", error)
+        self.bye(_ASTRAY)
 
     def _speak(self, tag: bytes, answer: Answer | None) -> None:
         if answer is None or (self.talk.state is State.LEFT and answer.word != "OK"):

@@ -37,6 +37,7 @@ WELCOME: dict[bytes, frozenset[State]] = {
     b"LOGIN": _STRANGER,
     b"STARTTLS": _STRANGER,
     b"APPEND": _KNOWN,
+    b"COMPRESS": _KNOWN,
     b"CREATE": _KNOWN,
     b"DELETE": _KNOWN,
     b"ENABLE": _KNOWN,
@@ -86,7 +87,7 @@ _ALWAYS = b"IMAP4rev1 LITERAL- ID XCHATMAIL"
 _AFTER_LOGIN = (
     b" IDLE UIDPLUS UNSELECT QUOTA QUOTA=RES-STORAGE METADATA STATUS=SIZE"
     b" NAMESPACE CHILDREN LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE MOVE MULTIAPPEND ENABLE"
-    b" OBJECTID SAVEDATE"
+    b" UTF8=ACCEPT OBJECTID SAVEDATE"
     b" ESEARCH SEARCHRES WITHIN SORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT BINARY PREVIEW"
 )
 
@@ -98,6 +99,8 @@ class House:
     comment: str = ""
     admin: str = ""
     append_limit: int = 30 * 1024 * 1024  # octets of a message (RFC 7889)
+    has_compression: bool = False
+    has_modseqs: bool = False  # CONDSTORE and QRESYNC (RFC 7162) are there
 
 
 class CutOff(Exception):
@@ -132,6 +135,7 @@ class Appending:
     name: str
     messages: list[Enclosed]
     octets: int  # of all of them, as announced
+    closing: bytes = b""  # what stands behind the last
 
     def close(self) -> None:
         """Forget them."""
@@ -161,11 +165,17 @@ class Conversation:
     heard: int = 0
     must_look: bool = False
     starts_tls: bool = False  # the connection is to be upgraded now
+    starts_compression: bool = False  # … is to be compressed from here on
+    is_compressed: bool = False
+    is_utf8: bool = False  # the client has enabled UTF8=ACCEPT (RFC 6855)
+    tells_modseqs: bool = False  # with every FETCH that nobody asked for (RFC 7162 §3.1, §3.2.4)
+    tells_vanished: bool = False  # in place of EXPUNGE (§3.2.10)
+    told_modseq: int = 0  # the highest since the last tagged answer
     watched: int = 0  # the mailbox for which bells are heard: the one selected last
     admit: Callable[[int], bool] = field(default=_everybody)  # called at login: whether the account may have one more
     watch: Callable[[int], None] = field(default=_nobody)  # called when that changes
-    touched: Callable[[int], None] = field(default=_nobody)  # called when this client has changed a mailbox
-    ring: Callable[[int, int], None] = field(default=_unheard)  # … in a way others must hear of, who may be elsewhere
+    touched: Callable[[int, int], None] = field(default=_unheard)  # this client brought a mailbox to a modseq
+    ring: Callable[[int, int], None] = field(default=_unheard)  # … and must itself look, too
     now: Callable[[], float] = field(default=_never)  # seconds since 1970 UTC
     saved: Sequence[int] = ()  # the UIDs that the last search saved (RFC 5182)
     waited: Sequence[float] = ()  # seconds since each arrival that was told last, at the moment of the look
@@ -191,7 +201,13 @@ class Conversation:
         """Leave the mailbox, if one is selected."""
         self.view = None
         self.saved = ()
+        self.told_modseq = 0
         self.state = State.AUTHENTICATED
+
+    def part(self) -> None:
+        """Forget the connection, which has gone: nothing that knows one another is left for the garbage collector."""
+        self.drop_letters()
+        self.admit, self.watch, self.touched, self.ring = _everybody, _nobody, _unheard, _unheard
 
     def drop_letters(self) -> None:
         """Forget what is being appended."""
@@ -203,7 +219,9 @@ class Conversation:
         """Return what is offered in this state (RFC 3501 §7.2.1), without a final line end."""
         always = _ALWAYS if self.tokens is None else _ALWAYS + b" XDELTAPUSH"
         if self.account is not None:
-            return always + _AFTER_LOGIN + b" APPENDLIMIT=%d" % self.house.append_limit
+            deflate = b" COMPRESS=DEFLATE" if self.house.has_compression and not self.is_compressed else b""
+            modseqs = b" CONDSTORE QRESYNC" if self.house.has_modseqs else b""
+            return always + _AFTER_LOGIN + b" APPENDLIMIT=%d" % self.house.append_limit + deflate + modseqs
         if self.is_tls:
             return always + b" SASL-IR AUTH=PLAIN"
         return always + (b" STARTTLS" if self.may_start_tls else b"") + b" LOGINDISABLED"

@@ -15,12 +15,15 @@ from shared.mail.mailbox import (
     Flag,
     Folder,
     Letter,
+    Marked,
     Message,
     NotPut,
+    Older,
     Put,
     Quota,
     Snapshot,
     Status,
+    Uids,
 )
 from shared.mail.trouble import NoSpace, Unavailable
 
@@ -36,9 +39,11 @@ __all__ = [
     "Folders",
     "Letter",
     "Letterbox",
+    "Marked",
     "Message",
     "NoSpace",
     "NotPut",
+    "Older",
     "Output",
     "Put",
     "Quota",
@@ -49,6 +54,7 @@ __all__ = [
     "Tokens",
     "TooMuch",
     "TooOften",
+    "Uids",
     "Unavailable",
     "Unfit",
 ]
@@ -117,8 +123,11 @@ class Store(Folders, Protocol):
     async def status(self, account_id: int, name: str) -> Status | None:
         """Return the mailbox in numbers, or None if there is no such mailbox."""
 
-    async def snapshot(self, account_id: int, name: str) -> Snapshot | None:
-        """Return the mailbox as it is now, or None if there is no such mailbox."""
+    async def snapshot(self, account_id: int, name: str, newest: int | None = None) -> Snapshot | None:
+        """Return the mailbox as it is now, or None if there is no such mailbox; of its messages only the `newest`."""
+
+    async def older(self, mailbox_id: int, before: int, since: int) -> Older | None:
+        """Return the messages with UIDs under `before`, and what became of such since modseq `since`; None if gone."""
 
     async def changes(self, mailbox_id: int, since: int, uidnext: int) -> Changes | None:
         """Return what happened after modseq `since`, arrivals from UID `uidnext`; None if the mailbox is gone."""
@@ -129,17 +138,23 @@ class Store(Folders, Protocol):
     async def read(self, mailbox_id: int, uid: int, offset: int, length: int) -> bytes:
         """Return a slice of a message, shorter or empty at and past its end or when it is gone."""
 
-    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
-        """Set the bits of `flags`; return (uid, flags) of those of `uids` that exist, ascending."""
+    async def changed_since(self, mailbox_id: int, since: int) -> Sequence[int]:
+        """Return the UIDs of the messages whose modseq is above `since`, ascending."""
 
-    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+    async def add_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
+        """Set the bits of `flags`; return those of `uids` that exist and have not changed after modseq `until`."""
+
+    async def remove_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
         """Clear the bits of `flags`; return as `add_flags` does."""
 
-    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int) -> Sequence[tuple[int, int]]:
+    async def replace_flags(self, mailbox_id: int, uids: Sequence[int], flags: int, until: int | None = None) -> Marked:
         """Make the flags exactly `flags`; return as `add_flags` does."""
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[int]:
-        """Remove those of `uids` that carry DELETED; return their UIDs, ascending."""
+    async def deleted(self, mailbox_id: int, before: int) -> Uids | None:
+        """Return the messages with UIDs under `before` that carry DELETED, or None if the mailbox is gone."""
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int]) -> Uids:
+        """Remove those of `uids` that carry DELETED; return them."""
 
     async def quota(self, account_id: int) -> Quota:
         """Return what the account uses and may use."""
@@ -190,7 +205,7 @@ class Letterbox(Protocol):
     """Takes the messages that clients append."""
 
     def receive(self, account_id: int) -> Arriving:
-        """Return where the octets of one message go."""
+        """Return where the octets of one message go; raise NoSpace."""
 
     async def put(self, account_id: int, name: str, messages: Sequence[Enclosed]) -> Put | NotPut:
         """Put all of them into a mailbox, or none; durable on return. Raise Unfit, TooMuch or Unavailable."""

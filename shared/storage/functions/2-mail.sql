@@ -183,9 +183,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 $$;
 
 -- STORE: flags and keywords, as one set of bits, become (what they are without `cleared`) with `added`; each mailbox at
--- most once with one pair of masks.
-CREATE OR REPLACE FUNCTION chatmail.mark(mailboxes bigint[], uids bigint[], added bigint[], cleared bigint[])
-RETURNS TABLE (mailbox_id bigint, uid bigint, flags bigint, modseq bigint)
+-- most once with one pair of masks. Only messages that have not changed after the modseq `untils` (NULL: all), which is
+-- asked under the mailbox's lock (UNCHANGEDSINCE, RFC 7162 §3.1.3); one that has these flags already keeps its modseq
+-- (§3.1.11). `latest` is the mailbox's.
+CREATE OR REPLACE FUNCTION chatmail.change_flags(
+    mailboxes bigint[], uids bigint[], added bigint[], cleared bigint[], untils bigint[]
+) RETURNS TABLE (mailbox_id bigint, uid bigint, flags bigint, modseq bigint, latest bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -193,20 +196,30 @@ BEGIN
     RETURN QUERY WITH counted AS (
         UPDATE mailbox b SET modseq = b.modseq + 1 WHERE b.id = ANY (mailboxes) RETURNING b.id, b.modseq
     ), changed AS (
-        UPDATE message m SET modseq = c.modseq,
+        UPDATE message m SET
+                modseq = CASE WHEN m.flags | coalesce(m.keywords, 0)
+                    = ((m.flags | coalesce(m.keywords, 0)) & ~q.cleared) | q.added THEN m.modseq ELSE c.modseq END,
                 flags = ((m.flags & ~q.cleared) | q.added) & 31,
                 keywords = nullif(((coalesce(m.keywords, 0) & ~q.cleared) | q.added) & ~31::bigint, 0)
-            FROM unnest(mailboxes, uids, added, cleared) q(mailbox_id, uid, added, cleared)
+            FROM unnest(mailboxes, uids, added, cleared, untils) q(mailbox_id, uid, added, cleared, until)
             JOIN counted c ON c.id = q.mailbox_id
-            WHERE m.mailbox_id = q.mailbox_id AND m.uid = q.uid
-            RETURNING m.mailbox_id, m.uid, m.flags | coalesce(m.keywords, 0) AS flags, m.modseq
+            WHERE m.mailbox_id = q.mailbox_id AND m.uid = q.uid AND (q.until IS NULL OR m.modseq <= q.until)
+            RETURNING m.mailbox_id, m.uid, m.flags | coalesce(m.keywords, 0) AS flags, m.modseq, c.modseq AS latest
     ), noted AS (
         INSERT INTO mailbox_change (mailbox_id, modseq, is_expunge, uids)
             SELECT c.mailbox_id, c.modseq, false, array_agg(c.uid ORDER BY c.uid)
-            FROM changed c GROUP BY c.mailbox_id, c.modseq
+            FROM changed c WHERE c.modseq = c.latest GROUP BY c.mailbox_id, c.modseq
     )
-    SELECT c.mailbox_id, c.uid, c.flags, c.modseq FROM changed c ORDER BY c.mailbox_id, c.uid;
+    SELECT c.mailbox_id, c.uid, c.flags, c.modseq, c.latest FROM changed c ORDER BY c.mailbox_id, c.uid;
 END $$;
+
+-- What replicas before mod-sequences were shown call.
+CREATE OR REPLACE FUNCTION chatmail.mark(mailboxes bigint[], uids bigint[], added bigint[], cleared bigint[])
+RETURNS TABLE (mailbox_id bigint, uid bigint, flags bigint, modseq bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = chatmail, pg_temp AS $$
+    SELECT k.mailbox_id, k.uid, k.flags, k.latest FROM change_flags(mailboxes, uids, added, cleared,
+        array_fill(NULL::bigint, ARRAY[cardinality(mailboxes)])) k
+$$;
 
 -- What replicas before keywords call.
 CREATE OR REPLACE FUNCTION chatmail.store_flags(

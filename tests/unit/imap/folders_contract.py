@@ -227,9 +227,11 @@ class FoldersContract:
             "$Forwarded",
             "Junk",
         ]
-        assert list(await scene.store.add_flags(inbox, [uid], 1 << 6 | Flag.SEEN)) == [(uid, 1 << 6 | Flag.SEEN)]
-        assert list(await scene.store.remove_flags(inbox, [uid], Flag.SEEN)) == [(uid, 1 << 6)]
-        assert list(await scene.store.replace_flags(inbox, [uid], 1 << 5)) == [(uid, 1 << 5)]
+        assert list((await scene.store.add_flags(inbox, [uid], 1 << 6 | Flag.SEEN)).messages) == [
+            (uid, 1 << 6 | Flag.SEEN)
+        ]
+        assert list((await scene.store.remove_flags(inbox, [uid], Flag.SEEN)).messages) == [(uid, 1 << 6)]
+        assert list((await scene.store.replace_flags(inbox, [uid], 1 << 5)).messages) == [(uid, 1 << 5)]
         found = await snapshot(scene, "INBOX")
         assert (list(found.flags), list(found.keywords)) == ([1 << 5], ["$Forwarded", "Junk"])
         (message,) = await scene.store.fetch(inbox, [uid], header=False, body=False)
@@ -246,7 +248,7 @@ class FoldersContract:
         assert await scene.store.add_keywords(987_654_321, ["a"]) is None
         top = 1 << 62
         uid = await scene.deliver(BODY)
-        assert list(await scene.store.add_flags(inbox, [uid], top)) == [(uid, top)]
+        assert list((await scene.store.add_flags(inbox, [uid], top)).messages) == [(uid, top)]
 
     async def test_keywords_go_along_by_their_names(self, scene: Scene) -> None:
         await create(scene, "a")

@@ -99,23 +99,23 @@ class StoreContract:
         uid, mailbox = await scene.deliver(BODY), await scene.inbox()
         store = scene.store
         both = Flag.SEEN | Flag.FLAGGED
-        assert _pairs(await store.add_flags(mailbox, [uid], Flag.SEEN)) == [(uid, Flag.SEEN)]
-        assert _pairs(await store.add_flags(mailbox, [uid], Flag.FLAGGED)) == [(uid, both)]
-        assert _pairs(await store.remove_flags(mailbox, [uid], Flag.SEEN)) == [(uid, Flag.FLAGGED)]
-        assert _pairs(await store.replace_flags(mailbox, [uid], Flag.DRAFT)) == [(uid, Flag.DRAFT)]
+        assert _pairs((await store.add_flags(mailbox, [uid], Flag.SEEN)).messages) == [(uid, Flag.SEEN)]
+        assert _pairs((await store.add_flags(mailbox, [uid], Flag.FLAGGED)).messages) == [(uid, both)]
+        assert _pairs((await store.remove_flags(mailbox, [uid], Flag.SEEN)).messages) == [(uid, Flag.FLAGGED)]
+        assert _pairs((await store.replace_flags(mailbox, [uid], Flag.DRAFT)).messages) == [(uid, Flag.DRAFT)]
 
     async def test_flags_of_nothing(self, scene: Scene) -> None:
         mailbox = await scene.inbox()
-        assert list(await scene.store.add_flags(mailbox, [77], Flag.SEEN)) == []
-        assert list(await scene.store.add_flags(mailbox, [], Flag.SEEN)) == []
+        assert list((await scene.store.add_flags(mailbox, [77], Flag.SEEN)).messages) == []
+        assert list((await scene.store.add_flags(mailbox, [], Flag.SEEN)).messages) == []
 
     async def test_expunge_removes_only_what_is_deleted(self, scene: Scene) -> None:
         kept, gone = [await scene.deliver(BODY) for _ in range(2)]
         mailbox = await scene.inbox()
         await scene.store.add_flags(mailbox, [gone], Flag.DELETED)
-        assert list(await scene.store.expunge(mailbox, [kept, gone, gone + 5])) == [gone]
-        assert list(await scene.store.expunge(mailbox, [gone])) == []
-        assert list(await scene.store.expunge(mailbox, [])) == []
+        assert list((await scene.store.expunge(mailbox, [kept, gone, gone + 5])).uids) == [gone]
+        assert list((await scene.store.expunge(mailbox, [gone])).uids) == []
+        assert list((await scene.store.expunge(mailbox, [])).uids) == []
 
     async def test_quota_falls_when_mail_is_deleted(self, scene: Scene) -> None:
         uid, mailbox = await scene.deliver(BODY), await scene.inbox()
@@ -162,6 +162,115 @@ class StoreContract:
         changes = await scene.store.changes(mailbox, snapshot.modseq, snapshot.uidnext)
         assert changes is not None
         assert (list(changes.arrived), list(changes.flagged), list(changes.expunged)) == ([], [], [])
+
+    async def test_a_mailbox_is_opened_by_its_newest(self, scene: Scene) -> None:
+        uids = [await scene.deliver(BODY) for _ in range(5)]
+        await scene.store.add_flags(await scene.inbox(), uids[3:4], Flag.SEEN)
+        for newest, shown in ((2, 2), (5, 5), (9, 5), (None, 5)):
+            snapshot = await scene.store.snapshot(scene.account_id, "INBOX", newest)
+            assert snapshot is not None
+            assert (list(snapshot.uids), snapshot.older) == (uids[5 - shown :], 5 - shown)
+            assert list(snapshot.flags)[-2:] == [Flag.SEEN, 0]
+
+    async def test_older_messages_are_those_that_were_there(self, scene: Scene) -> None:
+        uids = [await scene.deliver(BODY) for _ in range(6)]
+        mailbox, store = await scene.inbox(), scene.store
+        await store.add_flags(mailbox, uids[:2], Flag.DELETED)
+        await store.expunge(mailbox, uids[:1])
+        snapshot = await store.snapshot(scene.account_id, "INBOX", 2)
+        assert snapshot is not None
+        await store.expunge(mailbox, uids[1:2])
+        await store.add_flags(mailbox, [uids[2], uids[4]], Flag.FLAGGED)
+        await scene.deliver(BODY)
+        older = await store.older(mailbox, uids[4], snapshot.modseq)
+        assert older is not None
+        assert (list(older.uids), list(older.flags)) == (uids[2:4], [Flag.FLAGGED, 0])
+        assert (list(older.marked), list(older.expunged)) == (uids[2:3], uids[1:2])
+        assert len(older.uids) + len(older.expunged) == snapshot.older
+
+    async def test_older_messages_of_none(self, scene: Scene) -> None:
+        older = await scene.store.older(await scene.inbox(), 10, 0)
+        assert older is not None
+        assert [list(one) for one in (older.uids, older.flags, older.marked, older.expunged)] == [[], [], [], []]
+        assert await scene.store.older(987_654_321, 10, 0) is None
+
+    async def test_what_is_deleted_is_found(self, scene: Scene) -> None:
+        uids, mailbox = [await scene.deliver(BODY) for _ in range(4)], await scene.inbox()
+        await scene.store.add_flags(mailbox, uids[:1], Flag.SEEN)
+        marked = await scene.store.add_flags(mailbox, uids[1:], Flag.DELETED)
+        found = await scene.store.deleted(mailbox, uids[3])
+        assert found is not None
+        assert (list(found.uids), found.modseq) == (uids[1:3], marked.modseq)
+        await scene.store.remove_flags(mailbox, uids, Flag.DELETED)
+        found = await scene.store.deleted(mailbox, uids[3] + 1)
+        assert found is not None
+        assert (list(found.uids), found.modseq) == ([], marked.modseq + 1)
+        assert await scene.store.deleted(987_654_321, 10) is None
+
+    async def test_every_change_says_the_modseq_it_brought(self, scene: Scene) -> None:
+        uids, mailbox = [await scene.deliver(BODY) for _ in range(2)], await scene.inbox()
+        snapshot = await scene.store.snapshot(scene.account_id, "INBOX")
+        assert snapshot is not None
+        first = await scene.store.add_flags(mailbox, uids, Flag.DELETED)
+        second = await scene.store.replace_flags(mailbox, uids[1:], Flag.SEEN)
+        third = await scene.store.expunge(mailbox, uids)
+        assert [first.modseq, second.modseq, third.modseq] == [snapshot.modseq + at for at in (1, 2, 3)]
+        assert (await scene.store.expunge(mailbox, uids)).modseq == 0
+        assert (await scene.store.add_flags(mailbox, [], Flag.SEEN)).modseq == 0
+        changes = await scene.store.changes(mailbox, snapshot.modseq, snapshot.uidnext)
+        assert changes is not None
+        assert (changes.modseq, list(changes.modseqs)) == (third.modseq, [second.modseq])
+
+    async def test_flags_change_only_where_nothing_has_since(self, scene: Scene) -> None:
+        """UNCHANGEDSINCE (RFC 7162 §3.1.3)."""
+        old, new = [await scene.deliver(BODY) for _ in range(2)]
+        mailbox, store = await scene.inbox(), scene.store
+        seen = await store.add_flags(mailbox, [new], Flag.SEEN)
+        marked = await store.add_flags(mailbox, [old, new, new + 9], Flag.FLAGGED, until=seen.modseq - 1)
+        assert list(marked.messages) == [(old, Flag.FLAGGED)]
+        assert list(marked.modseqs) == [marked.modseq] == [seen.modseq + 1]
+        assert list((await store.remove_flags(mailbox, [old, new], Flag.SEEN, until=0)).messages) == []
+        both = await store.replace_flags(mailbox, [old, new], Flag.DRAFT, until=marked.modseq)
+        assert list(both.messages) == [(old, Flag.DRAFT), (new, Flag.DRAFT)]
+
+    async def test_a_flag_that_is_there_already_changes_no_modseq(self, scene: Scene) -> None:
+        """RFC 7162 §3.1.11."""
+        first, second = [await scene.deliver(BODY) for _ in range(2)]
+        mailbox, store = await scene.inbox(), scene.store
+        before = await store.add_flags(mailbox, [first], Flag.SEEN)
+        after = await store.add_flags(mailbox, [first, second], Flag.SEEN)
+        assert list(after.modseqs) == [before.modseq, after.modseq]
+        assert after.modseq > before.modseq
+        changes = await store.changes(mailbox, before.modseq, second + 1)
+        assert changes is not None
+        assert list(changes.flagged) == [(second, Flag.SEEN)]
+        assert list(changes.modseqs) == [after.modseq]
+        again = await store.replace_flags(mailbox, [first], Flag.SEEN)
+        assert list(again.modseqs) == [before.modseq]
+
+    async def test_what_has_changed_since(self, scene: Scene) -> None:
+        uids = [await scene.deliver(BODY) for _ in range(3)]
+        mailbox, store = await scene.inbox(), scene.store
+        messages = await store.fetch(mailbox, uids, header=False, body=False)
+        assert list(await store.changed_since(mailbox, messages[1].modseq)) == [uids[2]]
+        marked = await store.add_flags(mailbox, uids[:1], Flag.SEEN)
+        assert list(await store.changed_since(mailbox, messages[1].modseq)) == [uids[0], uids[2]]
+        assert list(await store.changed_since(mailbox, 0)) == uids
+        assert list(await store.changed_since(mailbox, marked.modseq)) == []
+        assert list(await store.changed_since(987_654_321, 0)) == []
+
+    async def test_no_message_is_ahead_of_its_mailbox(self, scene: Scene) -> None:
+        uids = [await scene.deliver(BODY) for _ in range(3)]
+        mailbox, store = await scene.inbox(), scene.store
+        marked = await store.add_flags(mailbox, uids[1:], Flag.DELETED)
+        gone = await store.expunge(mailbox, uids[2:])
+        snapshot = await store.snapshot(scene.account_id, "INBOX")
+        status = await store.status(scene.account_id, "INBOX")
+        assert snapshot is not None
+        assert status is not None
+        assert marked.modseq < gone.modseq == snapshot.modseq == status.modseq
+        messages = await store.fetch(mailbox, uids, header=False, body=False)
+        assert [message.modseq <= snapshot.modseq for message in messages] == [True, True]
 
     async def test_a_mailbox_that_is_gone_has_no_changes(self, scene: Scene) -> None:
         assert await scene.store.changes(987_654_321, 0, 1) is None

@@ -1,16 +1,19 @@
 """The connection on a socket of its own or in memory: what no dialogue can show."""
 
 import asyncio
+import gc
 import socket
 import struct
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import uvloop
 from imap import connection
 from imap.registry import MAX_SESSIONS
+from imap.store import Flag, Unavailable
 
 from shared.listen.certificate import Certificate
 from shared.metrics import catalog
@@ -143,7 +146,7 @@ async def test_a_connection_that_is_lost_leaves_nothing() -> None:
     assert len(rig.registry) == 0
     assert rig.registry._watching == {}
     assert lost._ticket.is_closed
-    assert lost._timer is None
+    assert len(lost._terms.rounds) == 0
 
 
 async def test_a_login_no_longer_counts_against_its_source() -> None:
@@ -199,8 +202,8 @@ async def test_a_bell_that_rings_while_select_asks_is_heard() -> None:
     await say(wire, "CLOSE")
     real = rig.store.snapshot
 
-    async def snapshot(account_id: int, name: str) -> object:
-        taken = await real(account_id, name)
+    async def snapshot(account_id: int, name: str, newest: int | None) -> object:
+        taken = await real(account_id, name, newest)
         rig._deliver("Meanwhile")
         return taken
 
@@ -217,8 +220,8 @@ async def test_mail_that_comes_during_the_first_select_is_not_missed() -> None:
     wire = await logged_in(rig)
     real = rig.store.snapshot
 
-    async def snapshot(account_id: int, name: str) -> object:
-        taken = await real(account_id, name)
+    async def snapshot(account_id: int, name: str, newest: int | None) -> object:
+        taken = await real(account_id, name, newest)
         rig._deliver("Meanwhile")  # and nobody is registered yet to hear its bell
         return taken
 
@@ -267,6 +270,54 @@ async def test_with_a_bell_a_session_is_left_alone(seconds: str) -> None:
     await asyncio.sleep(0)
     assert rig.store.calls == []
     await wire.close()
+
+
+@pytest.mark.parametrize(
+    ("is_stale", "calls"), [(False, []), (True, ["changes"]), (None, [])], ids=["as it was", "changed", "away"]
+)
+async def test_an_idling_session_asks_before_it_looks(is_stale: bool | None, calls: list[str]) -> None:
+    rig = secure_rig()
+    asked: list[int] = []
+
+    def answer(mailbox_id: int, _modseq: int) -> asyncio.Future[bool]:
+        asked.append(mailbox_id)
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(Unavailable()) if is_stale is None else future.set_result(is_stale)
+        return future
+
+    rig._server._terms = replace(rig._server._terms, is_stale=answer)
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await wire.send(b"i IDLE\r\n")
+    await wire.readline()
+    rig.store.calls.clear()
+    rig._time("60")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (asked, rig.store.calls) == ([rig.inbox.mailbox_id], calls)
+    rig._time(str(connection.LOOK_ANYWAY_SECONDS))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert rig.store.calls == [*calls, "changes"], "who idles for an hour is not seen to use the account"
+    await wire.close()
+
+
+async def test_a_connection_that_is_lost_is_freed_without_the_garbage_collector() -> None:
+    rig = secure_rig()
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    rig.connections.clear()
+    gc.collect()
+    gc.disable()
+    try:
+        await wire.close()
+        wire.transport.set_protocol(asyncio.Protocol())  # who plays the client lets go, too
+        del wire
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not [left for left in gc.get_objects() if isinstance(left, connection.Connection)]
+    finally:
+        gc.enable()
 
 
 async def test_i12_one_account_never_sees_another() -> None:
@@ -341,7 +392,7 @@ async def _lost_in_the_handshake(hello: bytes) -> None:
     await task
     assert len(rig.registry) == 0
     assert ticket.is_closed
-    assert lost._timer is None
+    assert len(lost._terms.rounds) == 0
     await listener.drain(5)
 
 
@@ -424,3 +475,36 @@ async def test_who_changes_a_mailbox_rings_for_all() -> None:
     await say(wire, "DELETE Other")
     assert rung[3][0] == 2
     await wire.close()
+
+
+async def test_who_changes_flags_rings_for_other_processes_and_hears_nothing_new() -> None:
+    rung: list[tuple[int, int]] = []
+    rig = secure_rig(("mail", "subject=One"), ("mail", "subject=Two"))
+    rig.ring = lambda mailbox_id, modseq: rung.append((mailbox_id, modseq))
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await say(wire, "NOOP")
+    before = rig.inbox.modseq
+    rig.store.calls.clear()
+    await say(wire, "UID STORE 1:2 +FLAGS.SILENT (\\Deleted)")
+    await say(wire, "UID EXPUNGE 1")
+    await say(wire, "EXPUNGE")
+    await say(wire, "EXPUNGE")
+    assert rung == [(rig.inbox.mailbox_id, before + at) for at in (1, 2, 3)]
+    for mailbox_id, modseq in rung:
+        rig.registry.ring(mailbox_id, modseq)  # its own bells come back to it
+    await say(wire, "UID SEARCH ALL")
+    assert "changes" not in rig.store.calls
+    await wire.close()
+
+
+async def test_what_another_process_did_is_heard_by_its_bell() -> None:
+    rig = secure_rig(("mail", "subject=One"))
+    idling = await logged_in(rig)
+    await say(idling, "SELECT INBOX")
+    await idling.send(b"i IDLE\r\n")
+    assert await idling.readline() == b"+ idling\r\n"
+    marked = await rig.store.add_flags(rig.inbox.mailbox_id, [1], Flag.DELETED)
+    rig.registry.ring(rig.inbox.mailbox_id, marked.modseq)
+    assert await idling.readline() == b"* 1 FETCH (FLAGS (\\Deleted))\r\n"
+    await idling.close()

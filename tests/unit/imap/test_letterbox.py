@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from imap.letterbox import LARGE, Letterbox
-from imap.store import Enclosed, Letter, NotPut, Put, TooMuch, Unfit
+from imap.store import Enclosed, Letter, NoSpace, NotPut, Put, TooMuch, Unfit
 
+from shared.listen.disk import Disk
 from shared.smtp.spool import Budget
 from tests.people import encrypted_letter
 
@@ -25,8 +26,10 @@ class Appends:
         return Put(account_id, 1, 2, 3)
 
 
-def letterbox(folder: Path, appends: Appends, *, has_gate: bool = True, octets: int = 4_000_000) -> Letterbox:
-    return Letterbox(appends, Budget(octets), folder, has_gate=has_gate)  # type: ignore[arg-type]
+def letterbox(
+    folder: Path, appends: Appends, *, has_gate: bool = True, octets: int = 4_000_000, free: int = 0
+) -> Letterbox:
+    return Letterbox(appends, Budget(octets), folder, Disk(folder, free), has_gate=has_gate)  # type: ignore[arg-type]
 
 
 def enclose(box: Letterbox, *bodies: bytes) -> list[Enclosed]:
@@ -49,6 +52,11 @@ async def test_what_is_sealed_passes_with_what_is_said_of_it(tmp_path: Path) -> 
     box = letterbox(tmp_path, appends)
     assert await box.put(7, "INBOX", enclose(box, SEALED)) == Put(7, 1, 2, 3)
     assert list(appends.letters) == [Letter(SEALED, SEALED.index(b"\r\n\r\n") + 4, 1, ("Junk",), 5)]
+
+
+def test_nothing_is_received_where_the_disk_is_low(tmp_path: Path) -> None:
+    with pytest.raises(NoSpace):
+        letterbox(tmp_path, Appends(), free=1 << 60).receive(7)
 
 
 @pytest.mark.parametrize("size", [0, LARGE], ids=["small", "large"])

@@ -1,6 +1,9 @@
 import asyncio
+import random
+import zlib
 
 import pytest
+from imap.deflate import BURST
 from imap.outlet import Outlet
 from imap.state import CutOff
 
@@ -56,3 +59,27 @@ async def test_drain_ends_when_nobody_listens() -> None:
     outlet.resume()
     with pytest.raises(CutOff):
         await draining
+
+
+async def test_what_is_compressed_leaves_in_bursts_with_turns_between() -> None:
+    transport = Writes()
+    outlet = Outlet(transport)
+    outlet.is_compressed = True
+    text = random.Random(1).randbytes(3 * BURST + 1)
+    outlet.write(text[:100])
+    outlet.write(text[100:])
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        asyncio.get_running_loop().call_soon(turn)
+
+    turn()
+    await outlet.drain()
+    assert turns >= 4
+    stream = zlib.decompressobj(-15)
+    assert [len(stream.decompress(data)) for data in transport.writes] == [BURST, BURST, BURST, 1]
+    outlet.write(b"more")
+    outlet.flush()
+    assert stream.decompress(transport.writes[-1]) == b"more"

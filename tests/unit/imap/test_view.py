@@ -22,14 +22,18 @@ def changes(
 NEWS = [
     pytest.param(changes(), News([], None, []), id="nothing"),
     pytest.param(changes(arrived=[9, 12]), News([], 5, []), id="arrived"),
-    pytest.param(changes(gone=[2]), News([1], None, []), id="first-gone"),
-    pytest.param(changes(gone=[2, 8]), News([3, 1], None, []), id="both-ends-gone"),
-    pytest.param(changes(gone=[2, 5, 8]), News([3, 2, 1], None, []), id="all-gone"),
+    pytest.param(changes(gone=[2]), News([1], None, [], vanished=(2,)), id="first-gone"),
+    pytest.param(changes(gone=[2, 8]), News([3, 1], None, [], vanished=(2, 8)), id="both-ends-gone"),
+    pytest.param(changes(gone=[2, 5, 8]), News([3, 2, 1], None, [], vanished=(2, 5, 8)), id="all-gone"),
     pytest.param(changes(gone=[3, 99]), News([], None, []), id="unknown-gone"),
-    pytest.param(changes(flagged={5: 1}), News([], None, [(2, 1)]), id="flagged"),
+    pytest.param(changes(flagged={5: 1}), News([], None, [(2, 1)], changed=((5, 0),)), id="flagged"),
     pytest.param(changes(flagged={5: 0}), News([], None, []), id="flags-as-known"),
     pytest.param(changes(flagged={6: 1}), News([], None, []), id="unknown-flagged"),
-    pytest.param(changes([9], {8: 8}, [2]), News([1], 3, [(2, 8)]), id="numbers-after-the-expunge"),
+    pytest.param(
+        changes([9], {8: 8}, [2]),
+        News([1], 3, [(2, 8)], vanished=(2,), changed=((8, 0),)),
+        id="numbers-after-the-expunge",
+    ),
     pytest.param(changes(arrived=[8, 9]), News([], 4, []), id="known-arrived-again"),
 ]  # fmt: skip
 
@@ -37,6 +41,12 @@ NEWS = [
 @pytest.mark.parametrize(("changed", "news"), NEWS)
 def test_apply(changed: Changes, news: News) -> None:
     assert view(2, 5, 8).apply(changed) == news
+
+
+def test_who_is_told_modseqs_is_told_of_flags_that_are_as_known() -> None:
+    changed = Changes(11, 9, [], [(2, 0), (3, 0), (5, 1)], [], modseqs=[9, 10, 11])
+    news = view(2, 5, 8).apply(changed, is_all_told=True)
+    assert news == News([], None, [(1, 0), (2, 1)], changed=((2, 9), (5, 11)))
 
 
 def test_apply_is_done_once() -> None:
@@ -77,11 +87,16 @@ def test_flags() -> None:
     seen = view(2, 5)
     assert seen.set_flags(5, Flag.DELETED) == 2
     assert seen.set_flags(6, Flag.DELETED) is None
-    assert seen.deleted() == [5]
     assert (seen.flags(2), seen.flags(5)) == (0, Flag.DELETED)
     assert seen.first_unseen == 1
     seen.set_flags(2, Flag.SEEN)
     assert seen.first_unseen == 2
+
+
+def test_own_changes_are_followed_one_by_one() -> None:
+    seen = view(2, 5)
+    assert [seen.follow(12), seen.follow(11), seen.follow(11), seen.follow(12)] == [False, True, False, True]
+    assert seen.modseq == 12
 
 
 def test_an_empty_view() -> None:

@@ -4,9 +4,10 @@ Strategy: a message may be larger than any command, so it is announced, taken an
 refused before its octets are asked for; where a client does not ask, they are dropped.
 """
 
+from imap.commands.naming import read_name
 from imap.state import Appending, Conversation, Gone
 from imap.store import Enclosed, Letterbox, NotPut, TooMuch, Unfit
-from imap.wire import append_head, utf7
+from imap.wire import append_head
 from imap.wire.answer import Answer, Fault, bad, no
 from imap.wire.append_head import Head
 from imap.wire.command import Command
@@ -29,8 +30,8 @@ async def begin(talk: Conversation, command: Command, size: int) -> None:
     """Read the arguments before the first message, and be ready for its octets; raise a fault or Unavailable."""
     arguments = command.arguments
     arguments.space()
-    name = utf7.decode(arguments.astring())
-    head = append_head.read(arguments)
+    name = read_name(talk, arguments)
+    head = append_head.read(arguments, is_utf8=talk.is_utf8)
     letterbox = talk.letterbox
     if letterbox is None:
         raise no("CANNOT", "Nothing can be appended here")
@@ -44,7 +45,9 @@ async def go_on(talk: Conversation, line: bytes, size: int) -> None:
     """Read what stands between two messages, and be ready for the next one; raise a fault or Unavailable."""
     assert talk.appending is not None
     assert talk.letterbox is not None
-    head = append_head.read(Scanner(line))
+    scanner = Scanner(line)
+    scanner.expect(talk.appending.closing)
+    head = append_head.read(scanner, is_utf8=talk.is_utf8)
     if len(talk.appending.messages) == MAX_MESSAGES:
         raise no("LIMIT", "Too many messages at once")
     await _expect(talk, talk.letterbox, head, size)
@@ -60,7 +63,7 @@ async def finish(talk: Conversation, appending: Appending, line: bytes) -> Answe
     """Store what has arrived, all of it or nothing."""
     letterbox = talk.letterbox
     assert letterbox is not None
-    if line != b"\r\n":
+    if line != appending.closing + b"\r\n":
         raise bad("Syntax error")
     try:
         put = await letterbox.put(talk.owner.account_id, appending.name, appending.messages)
@@ -86,6 +89,7 @@ async def _expect(talk: Conversation, letterbox: Letterbox, head: Head, size: in
     if not size:
         raise no("CANNOT", "An empty message")  # RFC 3502 §3: an empty literal takes the command back
     talk.appending.octets += size
+    talk.appending.closing = head.closing
     if size > talk.house.append_limit or talk.appending.octets > max(MAX_TOGETHER, talk.house.append_limit):
         raise no("TOOBIG", "Too large")
     quota = await talk.store.quota(talk.owner.account_id)

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from imap.commands.look import told_gone
+from imap.commands.naming import read_name
 from imap.commands.numbers import chosen, done
 from imap.state import Conversation, Gone
 from imap.store import NotPut, Put
-from imap.wire import utf7
 from imap.wire.answer import Answer, Fault, no
 from imap.wire.command import Command
 from imap.wire.sequence_set import spell
@@ -21,7 +22,7 @@ _REFUSED = {
 
 async def copy(talk: Conversation, command: Command) -> Answer:
     """Copy messages to the end of a mailbox."""
-    uids, name = _arguments(talk, command)
+    uids, name = await _arguments(talk, command)
     if len(uids) > MAX_COPIED:
         raise no("LIMIT", "Too many messages at once")
     put = await talk.store.copy(talk.mailbox.mailbox_id, uids, name)
@@ -34,7 +35,7 @@ async def copy(talk: Conversation, command: Command) -> Answer:
 
 async def move(talk: Conversation, command: Command) -> Answer:
     """Move messages to the end of a mailbox, telling of each step what became of its messages."""
-    uids, name = _arguments(talk, command)
+    uids, name = await _arguments(talk, command)
     if talk.is_read_only:
         raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
     missing = len(uids)
@@ -43,8 +44,8 @@ async def move(talk: Conversation, command: Command) -> Answer:
         if put.copied:
             # RFC 6851 §4.3: before the EXPUNGEs, so that the client knows both sides of each.
             talk.output.write(b"* OK [%b] Moved\r\n" % _copyuid(put).encode("ascii"))
-        for number in talk.mailbox.expunge(put.copied):
-            talk.output.write(b"* %d EXPUNGE\r\n" % number)
+        for line in told_gone(talk, put.copied):
+            talk.output.write(line)
     return done(talk, command, missing)
 
 
@@ -67,14 +68,14 @@ def refusal(why: NotPut) -> Fault | Gone:
     return Gone() if why is NotPut.GONE else no(*_REFUSED[why])
 
 
-def _arguments(talk: Conversation, command: Command) -> tuple[list[int], str]:
+async def _arguments(talk: Conversation, command: Command) -> tuple[list[int], str]:
     arguments = command.arguments
     arguments.space()
     numbers = arguments.sequence_set()
     arguments.space()
-    name = utf7.decode(arguments.astring())
+    name = read_name(talk, arguments)
     arguments.end()
-    return chosen(talk, command, numbers), name
+    return await chosen(talk, command, numbers), name
 
 
 def _ring(talk: Conversation, put: Put) -> None:

@@ -16,7 +16,7 @@ async def run(talk: Conversation, command: Command) -> Answer:
     """Make a mailbox, and the names above it that are missing."""
     arguments = command.arguments
     arguments.space()
-    name = new_name(arguments.astring())
+    name = new_name(talk, arguments)
     uses = _uses(arguments) if arguments.takes(b" (") else []
     arguments.end()
     if len(uses) > 1:

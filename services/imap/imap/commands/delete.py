@@ -1,9 +1,8 @@
 """DELETE (RFC 3501 §6.3.4)."""
 
-from imap.commands.naming import refusal
+from imap.commands.naming import read_name, refusal
 from imap.state import Conversation
 from imap.store import Arranged
-from imap.wire import utf7
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
 
@@ -14,7 +13,7 @@ async def run(talk: Conversation, command: Command) -> Answer:
     """Remove a mailbox; names below it stay. Whoever has it open is sent away, but for this client."""
     arguments = command.arguments
     arguments.space()
-    name = utf7.decode(arguments.astring())
+    name = read_name(talk, arguments)
     arguments.end()
     if name == "INBOX":
         raise no("CANNOT", "INBOX stays")

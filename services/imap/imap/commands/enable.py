@@ -1,18 +1,23 @@
 """ENABLE (RFC 5161)."""
 
+from imap.commands import modseqs
 from imap.state import Conversation
 from imap.wire.answer import Answer
 from imap.wire.command import Command
 
+UTF8 = b"UTF8=ACCEPT"  # RFC 6855 §3
+
 
 async def run(talk: Conversation, command: Command) -> Answer:
-    """Enable none of what is asked for: there is nothing here that would have to be."""
+    """Enable what is known of what is asked for (§3.1: the rest is passed over)."""
     arguments = command.arguments
-    arguments.space()
-    arguments.atom()
-    while not arguments.at_end():
+    asked = set[bytes]()
+    while not asked or not arguments.at_end():
         arguments.space()
-        arguments.atom()
+        asked.add(arguments.keyword())
     arguments.end()
-    talk.output.write(b"* ENABLED\r\n")
+    talk.is_utf8 |= UTF8 in asked
+    enabled = [UTF8] if UTF8 in asked else []
+    enabled += modseqs.enable(talk, asked)
+    talk.output.write(b"* ENABLED%b\r\n" % b"".join(b" " + name for name in enabled))
     return Answer("OK", "Done")

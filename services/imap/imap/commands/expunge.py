@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from imap.commands.numbers import chosen
+from imap.commands.look import look, told_gone
+from imap.commands.numbers import among, follow, load_older, touched
 from imap.state import Conversation
+from imap.store import Uids, Unavailable
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
 
@@ -20,25 +22,45 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.end()
     if talk.is_read_only:
         raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
-    deleted = talk.mailbox.deleted()
+    uids = await deleted(talk)
     if wanted is not None:
-        named = set(chosen(talk, command, wanted))
-        deleted = [uid for uid in deleted if uid in named]
-    missing = len(deleted)
-    async for gone in remove(talk, deleted):
-        missing -= len(gone)
-        for number in talk.mailbox.expunge(gone):
-            talk.output.write(b"* %d EXPUNGE\r\n" % number)
+        uids = await among(talk, uids, wanted)
+    if talk.mailbox.lacks(uids):
+        await load_older(talk)
+    missing = len(uids)
+    async for gone in remove(talk, uids):
+        missing -= len(gone.uids)
+        for line in told_gone(talk, gone.uids):
+            talk.output.write(line)
+        follow(talk, gone.modseq)
+        touched(talk, gone.modseq)
     talk.must_look |= missing > 0  # another session was faster
-    return Answer("OK", "Done")
+    return Answer("OK", "Done", await _highest(talk) if talk.tells_vanished and missing < len(uids) else "")
 
 
-async def remove(talk: Conversation, uids: Sequence[int]) -> AsyncIterator[Sequence[int]]:
-    """Remove messages from the store, so many at a time; yield the UIDs of those that were there."""
-    mailbox_id = talk.mailbox.mailbox_id
+async def _highest(talk: Conversation) -> str:
+    """Return the code that tells how far the client has come with this (RFC 7162 §3.2.7), told of all before it."""
+    try:
+        if talk.is_stale:
+            await look(talk)
+    except Unavailable:
+        return ""  # what is done is done; how far that has come it hears another time
+    return f"HIGHESTMODSEQ {talk.mailbox.modseq}"
+
+
+async def deleted(talk: Conversation) -> Sequence[int]:
+    r"""Return what carries \Deleted now, among the messages that this client was told of."""
+    found = await talk.store.deleted(talk.mailbox.mailbox_id, talk.mailbox.uidnext)
+    if found is None:
+        talk.must_look = True
+        return ()
+    talk.heard = max(talk.heard, found.modseq)  # as a bell would say: others may have expunged some
+    return found.uids
+
+
+async def remove(talk: Conversation, uids: Sequence[int]) -> AsyncIterator[Uids]:
+    """Remove messages from the store, so many at a time; yield those that were there."""
     for start in range(0, len(uids), BATCH):
         if start:
             await talk.output.drain()
-        gone = await talk.store.expunge(mailbox_id, uids[start : start + BATCH])
-        talk.touched(mailbox_id)
-        yield gone
+        yield await talk.store.expunge(talk.mailbox.mailbox_id, uids[start : start + BATCH])

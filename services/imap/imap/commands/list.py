@@ -7,7 +7,8 @@ are none any more. What is below a name is noted once, when the names are put to
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from imap.commands.naming import DELIMITER
+from imap.commands.modseqs import heed
+from imap.commands.naming import DELIMITER, pattern, quoted, spelt
 from imap.commands.patterns import Patterns
 from imap.commands.status import line
 from imap.state import Conversation
@@ -15,7 +16,6 @@ from imap.store import Folder
 from imap.wire import list_options, utf7
 from imap.wire.answer import Answer, bad
 from imap.wire.command import Command
-from imap.wire.encode import mailbox
 from imap.wire.list_options import Wish
 
 NAMES = 50  # looked at between breaths
@@ -37,17 +37,19 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     wish = list_options.read(arguments)
     arguments.end()
+    if b"HIGHESTMODSEQ" in wish.status_items:
+        heed(talk, "Unknown STATUS item")
     if wish.patterns == [b""] and not wish.is_extended:
         talk.output.write(
             b'* LIST (\\Noselect) "%b" ""\r\n' % DELIMITER.encode("ascii")
         )  # §6.3.8: what is the delimiter?
         return Answer("OK", "Done")
-    patterns = Patterns(wish.wanted)
+    patterns = Patterns([pattern(talk, written) for written in wish.wanted])
     names = _names(await talk.store.folders(talk.owner.account_id))
     for count, (name, known) in enumerate(names.items(), 1):
         if count % NAMES == 0:
             await talk.output.drain()
-        if _is_wished(wish, known) and patterns.matches(utf7.encode(name).decode("ascii")):
+        if _is_wished(wish, known) and patterns.matches(spelt(talk, name)):
             _write(talk, b"LIST", name, _attributes(wish, known), _below(wish, known))
             await _tell_status(talk, wish, known.folder)
     return Answer("OK", "Done")
@@ -59,11 +61,11 @@ async def subscribed(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     reference = arguments.astring()
     arguments.space()
-    pattern = arguments.list_pattern()
+    written = reference + arguments.list_pattern()
     arguments.end()
-    if len(reference) + len(pattern) > utf7.MAX_NAME:
+    if len(written) > utf7.MAX_NAME:
         raise bad("Pattern too long")
-    patterns = Patterns([(reference + pattern).decode("ascii", "replace")])
+    patterns = Patterns([pattern(talk, written)])
     folders = await talk.store.folders(talk.owner.account_id)
     found = dict[str, bool]()  # and whether it is subscribed to itself
     for count, folder in enumerate(folders, 1):
@@ -71,17 +73,14 @@ async def subscribed(talk: Conversation, command: Command) -> Answer:
             await talk.output.drain()
         if not folder.is_subscribed:
             continue
-        if _matches(patterns, folder.name):
+        if patterns.matches(spelt(talk, folder.name)):
             found[folder.name] = True
         else:
-            found |= {above: False for above in _above(folder.name) if above not in found and _matches(patterns, above)}
+            above = [name for name in _above(folder.name) if patterns.matches(spelt(talk, name))]
+            found |= {name: False for name in above if name not in found}
     for name, is_subscribed in found.items():
         _write(talk, b"LSUB", name, [] if is_subscribed else [b"\\Noselect"])
     return Answer("OK", "Done")
-
-
-def _matches(patterns: Patterns, name: str) -> bool:
-    return patterns.matches(utf7.encode(name).decode("ascii"))
 
 
 def _above(name: str) -> Iterable[str]:
@@ -150,7 +149,7 @@ async def _tell_status(talk: Conversation, wish: Wish, folder: Folder) -> None:
 def _write(
     talk: Conversation, command: bytes, name: str, attributes: Iterable[bytes], below: Iterable[bytes] = ()
 ) -> None:
-    quoted = b" ".join(b'"%b"' % option for option in below)
-    info = b' ("CHILDINFO" (%b))' % quoted if quoted else b""
-    words = (command, b" ".join(attributes), DELIMITER.encode("ascii"), mailbox(name), info)
+    options = b" ".join(b'"%b"' % option for option in below)
+    info = b' ("CHILDINFO" (%b))' % options if options else b""
+    words = (command, b" ".join(attributes), DELIMITER.encode("ascii"), quoted(talk, name), info)
     talk.output.write(b'* %b (%b) "%b" %b%b\r\n' % words)

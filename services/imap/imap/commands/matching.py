@@ -7,6 +7,7 @@ turn every so often. Texts in bodies come last: only messages for which all else
 from array import array
 from collections.abc import AsyncIterator, Sequence
 
+from imap.commands.numbers import load_older
 from imap.commands.octets import Breath, Octets, Vanished
 from imap.commands.structures import structure
 from imap.content.encoded_words import decode_header
@@ -28,6 +29,7 @@ OCTETS_SOUGHT = 512  # in which looking for one text costs so much
 
 async def matching(talk: Conversation, key: Key) -> AsyncIterator[Candidate]:
     """Yield the messages for which the key holds, ascending; raise a NO fault if that costs too much."""
+    await load_older(talk)
     view = talk.mailbox
     extent = Extent(len(view), view.last_uid, int(talk.now()), frozenset(talk.saved))
     search = _Search(talk, extent, _Work(talk.output))
@@ -134,4 +136,4 @@ class _Search:
 def _candidate(view: View, found: Message) -> Candidate:
     number, words = view.number(found.uid) or 0, view.words(found.flags)
     numbers = (number, found.uid, found.flags, found.size, found.arrived)
-    return Candidate(*numbers, found.header or b"", words, found.saved, found.body_id)
+    return Candidate(*numbers, found.header or b"", words, found.saved, found.body_id, modseq=found.modseq)

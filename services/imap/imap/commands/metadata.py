@@ -8,9 +8,9 @@ is no such entry, and no recipient limit either: clients take its presence for a
 
 import re
 
+from imap.commands.naming import decoded
 from imap.state import Conversation
 from imap.store import Tokens
-from imap.wire import utf7
 from imap.wire.answer import Answer, bad, no
 from imap.wire.command import Command
 from imap.wire.encode import nstring, string
@@ -54,7 +54,7 @@ async def put(talk: Conversation, command: Command) -> Answer:
     arguments = command.arguments
     arguments.space()
     name = arguments.astring()
-    utf7.decode(name)
+    decoded(talk, name)
     arguments.space()
     pairs = _pairs(arguments)
     arguments.end()

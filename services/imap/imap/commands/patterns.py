@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from imap.commands.naming import DELIMITER
 
 _WILDCARDS = re.compile(r"[*%]{2,}")
-_INBOX = re.compile(r"inbox(?=/|\Z)", re.IGNORECASE)
+_INBOX = re.compile(r"inbox(?=/|\Z)", re.IGNORECASE | re.ASCII)
 
 
 class Pattern:
@@ -19,7 +19,7 @@ class Pattern:
 
     def __init__(self, written: str) -> None:
         self._exact = _Places(_INBOX.sub("INBOX", written, count=1) if _INBOX.match(written) else written)
-        self._folded = _Places(written.upper())
+        self._folded = _Places(written.encode("utf-8").upper().decode("utf-8"))  # letters of ASCII only
 
     def matches(self, name: str) -> bool:
         """Say whether a name, spelt as on the wire, matches."""

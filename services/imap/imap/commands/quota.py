@@ -1,10 +1,9 @@
 """GETQUOTAROOT and GETQUOTA (RFC 9208): one quota, of storage, for the whole account."""
 
+from imap.commands.naming import decoded, quoted
 from imap.state import Conversation
-from imap.wire import utf7
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
-from imap.wire.encode import mailbox
 
 _UNIT = 1024  # octets; RFC 9208 §5.1 counts STORAGE in these
 
@@ -32,10 +31,10 @@ async def run(talk: Conversation, command: Command) -> Answer:
     name = arguments.astring()
     arguments.end()
     if command.name == b"GETQUOTAROOT":
-        box = utf7.decode(name)
+        box = decoded(talk, name)
         if box not in await talk.store.names(talk.owner.account_id):
             raise no("NONEXISTENT", "No such mailbox")
-        talk.output.write(b'* QUOTAROOT %b ""\r\n' % mailbox(box))
+        talk.output.write(b'* QUOTAROOT %b ""\r\n' % quoted(talk, box))
     elif name:
         raise no("NONEXISTENT", "No such quota root")
     quota = await talk.store.quota(talk.owner.account_id)

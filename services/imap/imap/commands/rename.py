@@ -1,10 +1,9 @@
 """RENAME (RFC 3501 §6.3.5)."""
 
 from imap.commands.copy import move_all
-from imap.commands.naming import DEEPEST, DELIMITER, LONGEST, new_name, refusal
+from imap.commands.naming import DEEPEST, DELIMITER, LONGEST, new_name, read_name, refusal
 from imap.state import Conversation
 from imap.store import Arranged
-from imap.wire import utf7
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
 
@@ -13,9 +12,9 @@ async def run(talk: Conversation, command: Command) -> Answer:
     """Rename a mailbox with all below it; of INBOX, move the messages to a new mailbox."""
     arguments = command.arguments
     arguments.space()
-    old = utf7.decode(arguments.astring())
+    old = read_name(talk, arguments)
     arguments.space()
-    new = new_name(arguments.astring())
+    new = new_name(talk, arguments)
     arguments.end()
     account_id = talk.owner.account_id
     if old == "INBOX":
@@ -24,6 +23,8 @@ async def run(talk: Conversation, command: Command) -> Answer:
         raise no("CANNOT", "A mailbox cannot be below itself")
     else:
         outcome = await talk.store.rename(account_id, old, new, LONGEST, DEEPEST)
+        if old == new and outcome is Arranged.DONE:
+            outcome = Arranged.THERE  # §6.3.5: a name that exists is no new name, be it the mailbox's own
     if outcome is not Arranged.DONE:
         raise refusal(outcome)
     if old == "INBOX":

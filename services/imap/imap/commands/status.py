@@ -2,22 +2,26 @@
 
 from collections.abc import Sequence
 
+from imap.commands.modseqs import heed
+from imap.commands.naming import quoted, read_name
 from imap.state import Conversation, House
 from imap.store import Status
-from imap.wire import status_items, utf7
+from imap.wire import status_items
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
-from imap.wire.encode import mailbox, mailbox_id
+from imap.wire.encode import mailbox_id
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
     """Answer the numbers that were asked for."""
     arguments = command.arguments
     arguments.space()
-    name = utf7.decode(arguments.astring())
+    name = read_name(talk, arguments)
     arguments.space()
     items = status_items.read(arguments)
     arguments.end()
+    if b"HIGHESTMODSEQ" in items:
+        heed(talk, "Unknown STATUS item")
     status = await talk.store.status(talk.owner.account_id, name)
     if status is None:
         raise no("NONEXISTENT", "No such mailbox")
@@ -29,7 +33,7 @@ def line(talk: Conversation, name: str, items: Sequence[bytes], status: Status) 
     """Return the untagged response with these items."""
     values = _values(talk.house, status)
     words = b" ".join(b"%b %b" % (item, values[item]) for item in items)
-    return b"* STATUS %b (%b)\r\n" % (mailbox(name), words)
+    return b"* STATUS %b (%b)\r\n" % (quoted(talk, name), words)
 
 
 def _values(house: House, status: Status) -> dict[bytes, bytes]:
@@ -43,6 +47,7 @@ def _values(house: House, status: Status) -> dict[bytes, bytes]:
         b"DELETED": status.deleted,
         b"DELETED-STORAGE": status.deleted_size,
         b"APPENDLIMIT": house.append_limit,
+        b"HIGHESTMODSEQ": status.modseq,
     }
     return {
         **{item: b"%d" % number for item, number in numbers.items()},

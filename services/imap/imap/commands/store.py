@@ -1,17 +1,33 @@
-"""STORE and UID STORE (RFC 3501 §6.4.6, §6.4.8)."""
+"""STORE and UID STORE (RFC 3501 §6.4.6, §6.4.8), perhaps only of what has not changed since (RFC 7162 §3.1.3)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from imap.commands import modseqs
 from imap.commands.look import known_flags
-from imap.commands.numbers import chosen, done
+from imap.commands.numbers import chosen, done, follow, touched
 from imap.state import Conversation, Gone
-from imap.wire import flag_list
+from imap.store import Marked
+from imap.wire import flag_list, modseq
 from imap.wire.answer import Answer, bad, no
 from imap.wire.command import Command
 from imap.wire.encode import flags
+from imap.wire.grammar import Scanner
+from imap.wire.sequence_set import spell
 from shared.mail.mailbox import FIRST_KEYWORD
 
 BATCH = 1000  # messages in one call of the store
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What to do with the flags of messages; `until`: only where nothing has changed after this modseq."""
+
+    verb: bytes
+    is_silent: bool
+    mask: int
+    keywords: Sequence[str]
+    until: int | None
 
 
 async def run(talk: Conversation, command: Command) -> Answer:
@@ -20,6 +36,33 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     numbers = arguments.sequence_set()
     arguments.space()
+    wish = _read(arguments)
+    if wish.until is not None:
+        modseqs.heed(talk, "Syntax error")
+    if talk.is_read_only:
+        raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
+    uids = await chosen(talk, command, numbers)
+    mask = wish.mask
+    if wish.keywords and uids:
+        mask |= await _bits(talk, wish.keywords, may_add=wish.verb != b"-FLAGS")
+    missing, failed = 0, list[int]()
+    for start in range(0, len(uids), BATCH):
+        if start:
+            await talk.output.drain()
+        batch = uids[start : start + BATCH]
+        stored = await _change(talk, wish, batch, mask)
+        touched(talk, stored.modseq)
+        _tell(talk, stored, wish, mask, is_uid=command.is_uid)
+        left = sorted(set(batch).difference(uid for uid, _ in stored.messages))
+        changed = await _tell_changed(talk, left) if wish.until is not None else []
+        missing += len(left) - len(changed)
+        failed += changed
+    answer = done(talk, command, missing)
+    return Answer("OK", "Some messages have changed", _modified(talk, command, failed)) if failed else answer
+
+
+def _read(arguments: Scanner) -> _Wish:
+    until = modseq.store_modifier(arguments)
     act = arguments.keyword()  # `+` and `-` are letters of an atom
     arguments.space()
     mask, keywords = flag_list.read(arguments)
@@ -27,38 +70,54 @@ async def run(talk: Conversation, command: Command) -> Answer:
     verb, is_silent = act.removesuffix(b".SILENT"), act.endswith(b".SILENT")
     if verb not in (b"FLAGS", b"+FLAGS", b"-FLAGS"):
         raise bad("Unknown STORE item")
-    if talk.is_read_only:
-        raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
-    uids = chosen(talk, command, numbers)
-    if keywords and uids:
-        mask |= await _bits(talk, keywords, may_add=verb != b"-FLAGS")
-    missing = 0
-    for start in range(0, len(uids), BATCH):
-        if start:
-            await talk.output.drain()
-        batch = uids[start : start + BATCH]
-        stored = await _change(talk, verb, batch, mask)
-        missing += len(batch) - len(stored)
-        talk.touched(talk.mailbox.mailbox_id)
-        _tell(talk, stored, is_silent=is_silent, is_uid=command.is_uid)
-    return done(talk, command, missing)
+    return _Wish(verb, is_silent, mask, keywords, until)
 
 
-async def _change(talk: Conversation, verb: bytes, uids: Sequence[int], mask: int) -> Sequence[tuple[int, int]]:
+async def _change(talk: Conversation, wish: _Wish, uids: Sequence[int], mask: int) -> Marked:
     store, mailbox_id = talk.store, talk.mailbox.mailbox_id
-    if verb == b"FLAGS":
-        return await store.replace_flags(mailbox_id, uids, mask)
-    if verb == b"+FLAGS":
-        return await store.add_flags(mailbox_id, uids, mask)
-    return await store.remove_flags(mailbox_id, uids, mask)
+    if wish.verb == b"FLAGS":
+        return await store.replace_flags(mailbox_id, uids, mask, wish.until)
+    if wish.verb == b"+FLAGS":
+        return await store.add_flags(mailbox_id, uids, mask, wish.until)
+    return await store.remove_flags(mailbox_id, uids, mask, wish.until)
 
 
-def _tell(talk: Conversation, stored: Sequence[tuple[int, int]], *, is_silent: bool, is_uid: bool) -> None:
-    for uid, mask in stored:
-        number = talk.mailbox.set_flags(uid, mask)
-        if number is not None and not is_silent:
+def _tell(talk: Conversation, stored: Marked, wish: _Wish, asked: int, *, is_uid: bool) -> None:
+    for (uid, mask), latest in zip(stored.messages, stored.modseqs, strict=True):
+        # RFC 3501 §6.4.6: silence is about this command, not about what others did to the message.
+        expected = _wished(wish.verb, talk.mailbox.flags(uid), asked) if wish.is_silent else None
+        number = talk.mailbox.set_flags(uid, mask, expected)
+        if number is None:
+            continue
+        if talk.tells_modseqs:  # RFC 7162 §3.1.3: its modseq also where its flags are not to be told
+            talk.output.write(modseqs.fetched(talk, number, uid, None if wish.is_silent else mask, latest))
+        elif not wish.is_silent:
             prefix = b"UID %d " % uid if is_uid else b""
             talk.output.write(b"* %d FETCH (%bFLAGS %b)\r\n" % (number, prefix, flags(mask, talk.mailbox.keywords)))
+    follow(talk, stored.modseq)
+
+
+def _wished(verb: bytes, flags_before: int, mask: int) -> int:
+    """Return what the client takes a message's flags to be after its STORE."""
+    if verb == b"FLAGS":
+        return mask
+    return flags_before | mask if verb == b"+FLAGS" else flags_before & ~mask
+
+
+async def _tell_changed(talk: Conversation, uids: Sequence[int]) -> list[int]:
+    """Tell what has become of messages that changed too late for the client to know; return those that still are."""
+    if not uids:
+        return []
+    messages = await talk.store.fetch(talk.mailbox.mailbox_id, uids, header=False, body=False)
+    for message in messages:
+        number = talk.mailbox.set_flags(message.uid, message.flags) or 0
+        talk.output.write(modseqs.fetched(talk, number, message.uid, message.flags, message.modseq))
+    return [message.uid for message in messages]
+
+
+def _modified(talk: Conversation, command: Command, uids: Sequence[int]) -> str:
+    names = uids if command.is_uid else [talk.mailbox.number(uid) or 0 for uid in uids]
+    return f"MODIFIED {spell(names).decode('ascii')}"
 
 
 async def _bits(talk: Conversation, keywords: Sequence[str], *, may_add: bool) -> int:

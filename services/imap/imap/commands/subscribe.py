@@ -1,9 +1,8 @@
 """SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.6, §6.3.7)."""
 
-from imap.commands.naming import refusal
+from imap.commands.naming import read_name, refusal
 from imap.state import Conversation
 from imap.store import Arranged
-from imap.wire import utf7
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
 
@@ -12,7 +11,7 @@ async def run(talk: Conversation, command: Command) -> Answer:
     """Add a mailbox to the subscribed names, or take a name from them; INBOX always is one."""
     arguments = command.arguments
     arguments.space()
-    name = utf7.decode(arguments.astring())
+    name = read_name(talk, arguments)
     arguments.end()
     is_wish = command.name == b"SUBSCRIBE"
     if name == "INBOX":

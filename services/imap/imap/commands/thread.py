@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from imap.commands import modseqs
 from imap.commands.matching import matching
 from imap.commands.sort import RANK_COST
 from imap.content.threads import Threaded, TooTangled, by_references, by_subject, ids, spell
@@ -29,6 +30,8 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.space()
     search_keys.charset_name(arguments)
     key = search_keys.read(arguments).with_header(_LOOKUPS)
+    if key.has_modseq:
+        modseqs.heed(talk, "Unknown search key")
     messages: list[Threaded] = []
     async for candidate in matching(talk, replace(key, cost=key.cost + _LOOKUPS * RANK_COST)):
         if len(messages) == MAX_MESSAGES:

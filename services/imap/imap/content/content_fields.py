@@ -19,8 +19,9 @@ _ENVELOPE = re.compile(
 )
 _TOKEN = rb"[^\x00-\x20\x7f-\xff()<>@,;:\\\"/\[\]?=]++"
 _TYPE = re.compile(rb"[ \t]*+(" + _TOKEN + rb")(?:[ \t]*+/[ \t]*+(" + _TOKEN + rb"))?+")
+_SPACE = rb"[ \t]*+(?:\([^()]{0,100}+\)[ \t]*+)?+"  # and a comment (RFC 2045 §5.1)
 _PARAMETER = re.compile(
-    rb"[^;]*+;[ \t]*+(?:(" + _TOKEN + rb")[ \t]*+=[ \t]*+(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)|([^;\s(]*+)))?+",
+    rb"[^;]*+;[ \t]*+(?:(%b)%b=%b(?:\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)|([^;\s(]*+)))?+" % (_TOKEN, _SPACE, _SPACE),
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)

@@ -5,10 +5,12 @@ no code is left out of base64, and stands as it is in quoted-printable, as RFC 2
 """
 
 import binascii
+import re
 from typing import Protocol
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NO_CODE = bytes(set(range(256)) - set(_ALPHABET))
+_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r\n)")
 _LONGEST_LINE = 1000  # RFC 5321 §4.5.3.1.6
 
 
@@ -71,8 +73,7 @@ class QuotedPrintable:
         if end == 1:
             end = 0
         if len(data) - end > _LONGEST_LINE:
-            end = max(end, data.find(b"=", len(data) - 2))
-            end = end if data.find(b"=", len(data) - 2) >= 0 else len(data)
+            end = max(end, _settled(data))
         self._rest = data[end:]
         return _unquote(data[:end])
 
@@ -82,7 +83,16 @@ class QuotedPrintable:
         return _unquote(rest)
 
 
+def _settled(data: bytes) -> int:
+    """Return where what follows cannot change the octets before: white space may yet end a line, `=` begin a code."""
+    text = data.rstrip(b" \t\r")
+    end = len(text) if len(data) - len(text) <= _LONGEST_LINE else len(data)
+    code = data.find(b"=", max(0, end - 2), end)
+    return code if code >= 0 else end
+
+
 def _unquote(data: bytes) -> bytes:
+    data = _PADDING.sub(b"", data)  # §6.7 (3): white space at the end of a line was added on the way
     # A soft break that is none (`=`, CR, no LF) would swallow what follows it.
     return binascii.a2b_qp(data.replace(b"=\r\n", b"").replace(b"=\r", b"=3D\r"))
 

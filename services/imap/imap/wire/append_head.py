@@ -13,20 +13,25 @@ from imap.wire.grammar import Scanner
 _DATE = re.compile(
     rb'"([ 0-9][0-9])-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
 )
-_LITERAL = re.compile(rb"~?\{[0-9]+\+?\}\r\n")  # RFC 3516 §4.4: literal8, for octets that no other literal may hold
+# RFC 3516 §4.4: literal8, for octets that no other literal may hold; RFC 6855 §4: for a header in UTF-8.
+_LITERAL = re.compile(rb"(?:~?|(UTF8 \()~)\{[0-9]+\+?\}\r\n", re.IGNORECASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Flags, and the INTERNALDATE in seconds since 1970 UTC, if one is given."""
+    """Flags, the INTERNALDATE in seconds since 1970 UTC, if one is given, and what must stand behind the message."""
 
     flags: Flags
     dated: int | None
+    closing: bytes = b""
 
 
-def read(scanner: Scanner) -> Head:
-    """Take `[ (flags)][ date-time] {size}` to its line end, the message's octets being elsewhere."""
+def read(scanner: Scanner, *, is_utf8: bool = False) -> Head:
+    """Take `[ (flags)][ date-time] {size}` to its line end, the message's octets being elsewhere.
+
+    With `is_utf8`, the last may be ` UTF8 (~{size}`, and a parenthesis stands behind the message.
+    """
     scanner.space()
     flags = Flags(0, ())
     if scanner.peek() == b"(":
@@ -36,9 +41,12 @@ def read(scanner: Scanner) -> Head:
     if scanner.peek() == b'"':
         dated = _seconds(scanner)
         scanner.space()
-    if not _LITERAL.fullmatch(scanner.rest()):
+    literal = _LITERAL.fullmatch(scanner.rest())
+    if literal is None:
         raise bad("Message expected")
-    return Head(flags, dated)
+    if literal[1] and not is_utf8:
+        raise bad("UTF8=ACCEPT is not enabled")
+    return Head(flags, dated, b")" if literal[1] else b"")
 
 
 def _seconds(scanner: Scanner) -> int:

@@ -21,9 +21,9 @@ class Command:
         return self.name.startswith(b"UID ")
 
 
-def read(frame: bytes) -> Command:
-    """Open a framed command; raise a BAD fault if not even its name can be read."""
-    scanner = Scanner(frame)
+def read(frame: bytes, *, is_utf8: bool = False) -> Command:
+    """Open a framed command; raise a BAD fault if not even its name can be read. `is_utf8`: see Scanner."""
+    scanner = Scanner(frame, is_utf8=is_utf8)
     tag = scanner.tag()
     scanner.space()
     name = scanner.keyword()

@@ -18,6 +18,7 @@ FLAG_NAMES = {
 }
 
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*")
+_NOT_IN_UTF8 = re.compile(rb"[\x00\r\n]")
 _MAX_QUOTED = 1024
 _FLAG_LISTS = [b"(" + b" ".join(name for name, bit in FLAG_NAMES.items() if mask & bit) + b")" for mask in range(32)]
 
@@ -31,7 +32,7 @@ def string(data: bytes) -> bytes:
     """Return octets as a quoted string where they may be one, else as a literal."""
     if len(data) > _MAX_QUOTED or not _QUOTABLE.fullmatch(data):
         return literal(data)
-    return b'"' + data.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return _quoted(data)
 
 
 def nstring(data: bytes | None) -> bytes:
@@ -39,9 +40,12 @@ def nstring(data: bytes | None) -> bytes:
     return b"NIL" if data is None else string(data)
 
 
-def mailbox(name: str) -> bytes:
-    """Return a mailbox name, always quoted."""
-    return string(utf7.encode(name))
+def mailbox(name: str, *, is_utf8: bool = False) -> bytes:
+    """Return a mailbox name, always quoted, in modified UTF-7 or in UTF-8 (RFC 6855 §3)."""
+    if not is_utf8:
+        return string(utf7.encode(name))
+    data = name.encode("utf-8")
+    return literal(data) if _NOT_IN_UTF8.search(data) else _quoted(data)
 
 
 def mailbox_id(number: int) -> bytes:
@@ -67,3 +71,7 @@ def internal_date(seconds: int) -> bytes:
     """Return an arrival (seconds since 1970 UTC) as a quoted date-time."""
     at = datetime.fromtimestamp(seconds, UTC)
     return f'"{at.day:2d}-{MONTHS[at.month - 1]}-{at.year:04d} {at:%H:%M:%S} +0000"'.encode("ascii")
+
+
+def _quoted(data: bytes) -> bytes:
+    return b'"' + data.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

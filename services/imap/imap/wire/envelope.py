@@ -1,7 +1,7 @@
 """ENVELOPE (RFC 3501 §7.4.2) from a header block.
 
 Strategy: a bounded scan of our own over octets: one pass to find ten fields, one pass over each address field.
-What cannot be read as an address yields none; nothing is decoded, and nothing recurses (comments are counted).
+What has no `@` is told as a name; nothing is decoded, and nothing recurses (comments are counted).
 """
 
 import re
@@ -81,17 +81,31 @@ class _Mailbox:
     def __init__(self) -> None:
         self.words: list[bytes] = []  # outside angle brackets
         self.inner: list[bytes] | None = None  # inside
+        self.is_inside = False
 
     def finish(self) -> Iterator[Address]:
-        words = self.words if self.inner is None else self.inner
-        if b"@" in words:
-            at = len(words) - 1 - words[::-1].index(b"@")
-            # A route (`@a,@b:user@c`) is dropped: what counts is what follows the last colon.
-            local = words[:at]
-            local = local[len(local) - local[::-1].index(b":") :] if b":" in local else local
-            name = b" ".join(self.words) if self.inner is not None else b""
-            yield (name or None, b"".join(local), b"".join(words[at + 1 :]))
-        self.words, self.inner = [], None
+        if self.inner is not None:
+            name, words = self.words, self.inner
+        elif b"@" in self.words or len(self.words) == 1:
+            name, words = [], self.words
+        else:
+            name, words = self.words, []
+        local, domain = _halves(words)
+        if name or words:
+            yield (b" ".join(name) or None, local, domain)
+        self.words, self.inner, self.is_inside = [], None, False
+
+
+def _halves(words: list[bytes]) -> tuple[bytes, bytes]:
+    """Return local part and domain; what is missing is empty, since NIL would make a group of it (RFC 3501 §7.4.2)."""
+    if words[:1] == [b"@"] and b":" in words:
+        words = words[words.index(b":") + 1 :]  # a route (`@a,@b:user@c`) is dropped
+    if b"@" not in words:
+        return b"".join(words), b""
+    at = words.index(b"@")
+    domain = words[at + 1 :]
+    # Where a comma is missing, the next address would be taken for a piece of the domain.
+    return b"".join(words[:at]), b"".join(domain[:1] if b"@" in domain else domain)
 
 
 def _read_addresses(value: bytes) -> Iterator[Address]:
@@ -99,9 +113,11 @@ def _read_addresses(value: bytes) -> Iterator[Address]:
     is_group = False
     for token, is_special in _without_comments(value):
         if is_special and token == b"<" and box.inner is None:
-            box.inner = []
-        elif box.inner is not None and not (is_special and token in b">;"):
+            box.inner, box.is_inside = [], True
+        elif box.inner is not None and box.is_inside and not (is_special and token in b">;"):
             box.inner.append(token)
+        elif is_special and token == b">":
+            box.is_inside = False
         elif is_special and token in b",;":
             yield from box.finish()
             if token == b";" and is_group:
@@ -110,7 +126,7 @@ def _read_addresses(value: bytes) -> Iterator[Address]:
         elif is_special and token == b":" and not is_group:
             yield (None, b" ".join(box.words), None)
             box.words, is_group = [], True
-        elif not (is_special and token in b">:"):
+        elif not (is_special and token in b"<:"):
             box.words.append(token)
     yield from box.finish()
     if is_group:

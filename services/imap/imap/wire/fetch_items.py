@@ -1,4 +1,4 @@
-"""FETCH data items (RFC 3501 §6.4.5, RFC 3516, RFC 8474, RFC 8514, RFC 8970) as a plan.
+"""FETCH data items (RFC 3501 §6.4.5, RFC 3516, RFC 7162, RFC 8474, RFC 8514, RFC 8970) as a plan.
 
 Strategy: what a client asks is read once into a `Plan` that also says what the store must bring. Clients ask the
 same few things for ever, so plans are remembered by the octets they were read from.
@@ -7,15 +7,26 @@ same few things for ever, so plans are remembered by the octets they were read f
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
-from imap.wire import section
+from imap.wire import modseq, section
 from imap.wire.answer import bad
 from imap.wire.grammar import Scanner
+from imap.wire.modseq import Since
 from imap.wire.section import Form, Section
 
 MAX_ITEMS = 32
 
 _STRUCTURE = {b"BODY", b"BODYSTRUCTURE", b"PREVIEW"}
-_NAMES = {b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"UID", b"EMAILID", b"THREADID", b"SAVEDATE"}
+_NAMES = {
+    b"FLAGS",
+    b"INTERNALDATE",
+    b"RFC822.SIZE",
+    b"ENVELOPE",
+    b"UID",
+    b"EMAILID",
+    b"THREADID",
+    b"SAVEDATE",
+    b"MODSEQ",
+}
 _NAMES |= _STRUCTURE
 _MACROS = {
     b"ALL": (b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE"),
@@ -48,9 +59,15 @@ class Plan:
     needs_structure: bool
     needs_store: bool  # more is asked than a view knows
     names_and_flags: tuple[bytes, ...]  # for messages whose flags change because they are read
+    since: Since | None = None  # only messages that have changed since
+
+    @property
+    def has_modseq(self) -> bool:
+        """Whether it speaks of mod-sequences."""
+        return b"MODSEQ" in self.names
 
 
-def _plan(names: tuple[bytes, ...], sections: tuple[Section, ...], *, sets_seen: bool) -> Plan:
+def _plan(names: tuple[bytes, ...], sections: tuple[Section, ...], since: Since | None, *, sets_seen: bool) -> Plan:
     needs_structure = not _STRUCTURE.isdisjoint(names) or any(part.path for part in sections)
     return Plan(
         names,
@@ -61,6 +78,7 @@ def _plan(names: tuple[bytes, ...], sections: tuple[Section, ...], *, sets_seen:
         needs_structure=needs_structure,
         needs_store=bool(sections) or not {b"UID", b"FLAGS"}.issuperset(names),
         names_and_flags=tuple(dict.fromkeys((*names, b"FLAGS"))),
+        since=since,
     )
 
 
@@ -86,8 +104,11 @@ def read(text: bytes, *, is_uid: bool = False) -> Plan:
         scanner.space()
         if len(names) + len(sections) > MAX_ITEMS:
             raise bad("Too many items")
+    since = modseq.fetch_modifiers(scanner, is_uid=is_uid)
+    if since is not None:
+        names[b"MODSEQ"] = None  # RFC 7162 §3.1.4.1
     scanner.end()
-    return _plan(tuple(names), tuple(sections), sets_seen=sets_seen)
+    return _plan(tuple(names), tuple(sections), since, sets_seen=sets_seen)
 
 
 def _item(scanner: Scanner, names: dict[bytes, None], sections: dict[Section, None], *, may_be_macro: bool) -> bool:

@@ -94,9 +94,9 @@ class Framer:
         """Take octets as they arrive."""
         self._buffer += data
 
-    def clear(self) -> None:
-        """Forget all that has arrived (RFC 3501 §6.2.1: nothing sent before TLS counts after it)."""
-        self._take(len(self._buffer))
+    def clear(self) -> bytes:
+        """Forget all that has arrived (RFC 3501 §6.2.1: nothing sent before TLS counts after it), and return it."""
+        return self._take(len(self._buffer))
 
     def next(self) -> Framed | None:
         """Return the next command with its final CRLF or whatever else there is, or None if more octets are needed."""

@@ -28,13 +28,14 @@ MAX_NUMBER = 0xFFFFFFFF
 
 
 class Scanner:
-    """A cursor over one command."""
+    """A cursor over one command; with `is_utf8`, what is quoted must be UTF-8 (RFC 6855 §3)."""
 
-    __slots__ = ("_at", "_data")
+    __slots__ = ("_at", "_data", "_is_utf8")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, is_utf8: bool = False) -> None:
         self._data = data
         self._at = 0
+        self._is_utf8 = is_utf8
 
     def peek(self) -> bytes:
         """Return the next octet without taking it; empty at the end."""
@@ -107,7 +108,7 @@ class Scanner:
 
     def number64(self) -> int:
         """Take a number of up to 63 bits (RFC 9051 §9, number64)."""
-        value = 0
+        value = int(self._match(_NUMBER, "Number expected")[0])
         while match := _NUMBER.match(self._data, self._at):
             self._at = match.end()
             value = value * 10 ** len(match[0]) + int(match[0])
@@ -124,6 +125,8 @@ class Scanner:
         if self.peek() == b"{":
             return self._literal()
         quoted = self._match(_QUOTED, "String expected")[1]
+        if self._is_utf8 and not _is_utf8(quoted):
+            raise bad("Not UTF-8")
         return quoted.replace(b'\\"', b'"').replace(b"\\\\", b"\\") if b"\\" in quoted else quoted
 
     def astring(self) -> bytes:
@@ -178,3 +181,11 @@ class Scanner:
             raise bad(complaint)
         self._at = match.end()
         return match
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -28,9 +28,9 @@ class Wish:
     status_items: Sequence[bytes]
 
     @property
-    def wanted(self) -> Sequence[str]:
-        """The patterns under the reference."""
-        return [(self.reference + pattern).decode("ascii", "replace") for pattern in self.patterns]
+    def wanted(self) -> Sequence[bytes]:
+        """The patterns under the reference, as written."""
+        return [self.reference + pattern for pattern in self.patterns]
 
 
 def read(scanner: Scanner) -> Wish:

@@ -44,6 +44,7 @@ class Candidate:
     saved: int = 0
     body_id: int = 0
     found: Set[Needle] = frozenset()
+    modseq: int = 0
     _fields: HeaderFields | None = field(default=None, init=False)
 
     @property
@@ -83,6 +84,7 @@ class Key:
     lookups: int = 0  # how often it looks into a header
     needles: Set[Needle] = frozenset()
     first: "Key | None" = None
+    has_modseq: bool = False  # it asks for mod-sequences, so the answer tells the highest (RFC 7162 §3.1.5)
 
     @property
     def needs_header(self) -> bool:
@@ -124,4 +126,5 @@ def _join(keys: list[Key], combine: Callable[[list[Test]], Test]) -> Key:
         any(key.needs_store for key in keys),
         sum(key.lookups for key in keys),
         frozenset[Needle]().union(*(key.needles for key in keys)),
+        has_modseq=any(key.has_modseq for key in keys),
     )

@@ -1,4 +1,4 @@
-"""SEARCH keys (RFC 3501 §6.4.4, RFC 5032, RFC 5182, RFC 8474 §5.3, RFC 8514 §4.3), read from a command.
+"""SEARCH keys (RFC 3501 §6.4.4, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §5.3, RFC 8514 §4.3), as read.
 
 Strategy: nesting and number are bounded, and texts are found with `in` (linear), never with patterns. Header texts are
 compared decoded (RFC 2047) and case-folded.
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date
 
 from imap.store import Flag
-from imap.wire import answer
+from imap.wire import answer, modseq
 from imap.wire.answer import bad
 from imap.wire.encode import MONTHS, email_id
 from imap.wire.grammar import Scanner
@@ -140,6 +140,11 @@ def _saved(compare: Callable[[int, int], bool]) -> Callable[[Scanner], Key]:
     return read_key
 
 
+def _modseq(scanner: Scanner) -> Key:
+    least = modseq.search_argument(scanner)
+    return Key(lambda _extent: lambda candidate: candidate.modseq >= least, needs_store=True, has_modseq=True)
+
+
 def _email_id(scanner: Scanner) -> Key:
     name = scanner.atom()
     return _stored(lambda candidate: email_id(candidate.body_id) == name)
@@ -256,6 +261,7 @@ _WITH_ARGUMENT: dict[bytes, Callable[[Scanner], Key]] = {
     b"SAVEDBEFORE": _saved(operator.lt),
     b"SAVEDON": _saved(operator.eq),
     b"EMAILID": _email_id,
+    b"MODSEQ": _modseq,
     b"THREADID": _thread_id,
     b"SENTSINCE": _sent(operator.ge),
     b"SENTBEFORE": _sent(operator.lt),

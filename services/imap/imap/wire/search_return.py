@@ -1,4 +1,4 @@
-"""How the result of a search is wanted: RETURN options and the ESEARCH response (RFC 4731, RFC 5182)."""
+"""How the result of a search is wanted: RETURN options and the ESEARCH response (RFC 4731, RFC 5182, RFC 7162)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,19 @@ class Wanted:
 
     def saved(self, uids: Sequence[int]) -> Sequence[int]:
         """Return which UIDs of an ascending result are saved (RFC 5182 §2.4)."""
-        assert self.options is not None
-        if not uids or not self.options & {b"MIN", b"MAX"} or self.options & {b"ALL", b"COUNT"}:
+        if self.options is None or not uids or not self.options & {b"MIN", b"MAX"} or self.options & {b"ALL", b"COUNT"}:
             return uids
         ends = [uids[0]] if b"MIN" in self.options else []
         return sorted({*ends, uids[-1]}) if b"MAX" in self.options else ends
 
-    def response(self, tag: bytes, numbers: Sequence[int], *, is_uid: bool) -> bytes:
-        """Return the untagged response to an ascending result; empty if nothing is to be told."""
+    def response(self, tag: bytes, numbers: Sequence[int], *, is_uid: bool, modseq: int = 0) -> bytes:
+        """Return the untagged response to an ascending result; empty if nothing is to be told.
+
+        `modseq` is the highest of what is told (RFC 7162 §3.1.6, RFC 4731 §3.2), 0 if it was not asked for.
+        """
         if self.options is None:
-            return b"* SEARCH%b\r\n" % b"".join(b" %d" % number for number in numbers)
+            said = b"".join(b" %d" % number for number in numbers)
+            return b"* SEARCH%b%b\r\n" % (said, highest(modseq))
         asked = self.options - {b"SAVE"}
         if self.options == {b"SAVE"}:
             return b""
@@ -46,7 +49,14 @@ class Wanted:
             words.append(b"ALL " + spell(numbers))
         if b"COUNT" in asked:
             words.append(b"COUNT %d" % len(numbers))
+        if modseq:
+            words.append(b"MODSEQ %d" % modseq)
         return b" ".join(words) + b"\r\n"
+
+
+def highest(modseq: int) -> bytes:
+    """Return what ends a SEARCH or SORT response whose messages have come to `modseq`; nothing for 0."""
+    return b" (MODSEQ %d)" % modseq if modseq else b""
 
 
 def read(scanner: Scanner) -> Wanted:

@@ -8,6 +8,7 @@ do not overlap. So its cost is in what the client wrote and in what the mailbox 
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from imap.wire.answer import bad
 
@@ -31,6 +32,11 @@ class SequenceSet:
     def is_saved(self) -> bool:
         """Whether it is `$`, the messages that the last search saved (RFC 5182); it has no ranges of its own."""
         return not self._written
+
+    @property
+    def has_star(self) -> bool:
+        """Whether a `*` stands in it."""
+        return any(_STAR in part for part in self._written)
 
     @classmethod
     def parse(cls, text: bytes) -> "SequenceSet":
@@ -56,6 +62,15 @@ class SequenceSet:
             else:
                 merged.append((low, high))
         return merged
+
+    def ascending(self) -> tuple[Range, ...]:
+        """Return the ranges as written; raise a BAD fault unless they ascend, each and all, without `*` and `$`."""
+        ends = [end for part in self._written for end in part]
+        if not ends or _STAR in ends or any(low > high for low, high in self._written):
+            raise bad("Ascending numbers expected")
+        if any(high >= low for (_, high), (low, _) in pairwise(self._written)):
+            raise bad("Ascending numbers expected")
+        return tuple(self._written)
 
 
 def spell(numbers: Sequence[int]) -> bytes:

@@ -1,5 +1,6 @@
 """SORT criteria (RFC 5256 §3) as orders of messages."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,14 @@ def subject(candidate: Candidate) -> str:
     return (candidate.fields.says(b"subject") or "\0").split("\0", 2)[1]
 
 
+def collated(text: str) -> str:
+    """Return what stands for a text in comparisons (i;unicode-casemap: RFC 5256 §3, RFC 5051 §2)."""
+    if text.isascii():
+        return text.upper()
+    titled = "".join(title if len(title := letter.title()) == 1 else letter for letter in text)
+    return unicodedata.normalize("NFKD", titled)
+
+
 def order(rows: Sequence[tuple[int, Sequence[Rank]]], criteria: Sequence[Criterion]) -> list[int]:
     """Return the names of rows (a name, a rank for each criterion), sorted; equals stay in their order."""
     ordered = list(rows)
@@ -72,7 +81,7 @@ def _first_name(field: bytes) -> Callable[[Candidate], Rank]:
     def rank(candidate: Candidate) -> Rank:
         for _name, local, _domain in addresses(candidate.fields.first(field)):
             if local:
-                return local.decode("utf-8", "replace").casefold()[:MAX_TEXT]
+                return collated(local.decode("utf-8", "replace")[:MAX_TEXT])
         return ""
 
     return rank
@@ -82,6 +91,6 @@ _RANKS: dict[bytes, tuple[Callable[[Candidate], Rank], bool]] = {
     b"ARRIVAL": (lambda candidate: candidate.arrived, False),
     b"SIZE": (lambda candidate: candidate.size, False),
     b"DATE": (moment, True),
-    b"SUBJECT": (lambda candidate: base_subject(subject(candidate))[0][:MAX_TEXT], True),
+    b"SUBJECT": (lambda candidate: collated(base_subject(subject(candidate))[0][:MAX_TEXT]), True),
     **{name: (_first_name(name.lower()), True) for name in (b"CC", b"FROM", b"TO")},
 }

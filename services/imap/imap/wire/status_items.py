@@ -1,4 +1,7 @@
-"""What STATUS may be asked for (RFC 3501 §6.3.10; RFC 8438, RFC 9051 §6.3.11, RFC 9208 §4.1.4, RFC 8474, RFC 7889)."""
+"""What STATUS may be asked for.
+
+RFC 3501 §6.3.10; RFC 8438, RFC 9051 §6.3.11, RFC 9208 §4.1.4, RFC 8474, RFC 7889, RFC 7162 §3.1.7.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +10,7 @@ from imap.wire.grammar import Scanner
 
 ITEMS = frozenset({
     *(b"MESSAGES", b"RECENT", b"UIDNEXT", b"UIDVALIDITY", b"UNSEEN"),
-    *(b"SIZE", b"DELETED", b"DELETED-STORAGE", b"MAILBOXID", b"APPENDLIMIT"),
+    *(b"SIZE", b"DELETED", b"DELETED-STORAGE", b"MAILBOXID", b"APPENDLIMIT", b"HIGHESTMODSEQ"),
 })  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import re
 
 from imap.wire.answer import no
 
-MAX_NAME = 1000  # octets as sent
+MAX_NAME = 1200  # octets as sent: 500 of UTF-8, which a name may have, can become 7/3 as many here
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # RFC 9051 §5.1
 
@@ -24,10 +24,20 @@ def decode(name: bytes) -> str:
         text = "".join(_decoded(name)) if len(name) <= MAX_NAME else ""
     except (ValueError, binascii.Error):
         text = ""
-    if encode(text) != name or _CONTROL.search(text):
+    if encode(text) != name or not may_stand(text):
         raise no("CANNOT", "Invalid mailbox name")
-    top, slash, below = text.partition("/")
-    return "INBOX" + slash + below if top.upper() == "INBOX" else text
+    return fold(text)
+
+
+def may_stand(name: str) -> bool:
+    """Say whether there is nothing in a name that nobody can type."""
+    return not _CONTROL.search(name)
+
+
+def fold(name: str) -> str:
+    """Return the name with INBOX in capitals, also where it stands above other names."""
+    top, slash, below = name.partition("/")
+    return "INBOX" + slash + below if top.encode("utf-8").upper() == b"INBOX" else name  # of ASCII only: no dotless i
 
 
 def encode(name: str) -> bytes:

@@ -29,6 +29,9 @@ from imap.commands.patterns import Pattern
         ("inbox/%", "INBOX/x", True),
         ("inboxes", "INBOXes", False),
         ("%/x", "INBOX/x", True),
+        ("ınbox", "INBOX", False),
+        ("ınb*", "INBOX", False),
+        ("ınbox/x", "INBOX/x", False),
     ],
 )
 def test_matches(pattern: str, name: str, is_match: bool) -> None:

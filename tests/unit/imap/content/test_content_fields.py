@@ -11,6 +11,8 @@ TYPES = [
     (b"a/b; x=\"", (b"a", b"b", {b"x": b""})),
     (b"a/b; x=", (b"a", b"b", {b"x": b""})),
     (b"a/b (a comment); x=y (another)", (b"a", b"b", {b"x": b"y"})),
+    (b"a/b; x (one)= (two) y; (three) z=1", (b"a", b"b", {b"x": b"y"})),
+    (b"a/b; x (never closed=y; z=1", (b"a", b"b", {b"z": b"1"})),
     (b"a/b; name*0=\"one\"; name*1*=%20two", (b"a", b"b", {b"name*0": b"one", b"name*1*": b"%20two"})),
     (b"attachment; filename*=utf-8''caf%C3%A9", (b"attachment", b"", {b"filename*": b"utf-8''caf%C3%A9"})),
 ]  # fmt: skip

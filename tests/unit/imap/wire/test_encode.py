@@ -25,6 +25,8 @@ def test_nil() -> None:
 
 def test_mailbox_names_are_encoded_and_quoted() -> None:
     assert encode.mailbox('Entwürfe "x"') == b'"Entw&APw-rfe \\"x\\""'
+    assert encode.mailbox('Entwürfe & "x\\"', is_utf8=True) == '"Entwürfe & \\"x\\\\\\""'.encode()
+    assert encode.mailbox("a\r\nb", is_utf8=True) == b"{4}\r\na\r\nb"
 
 
 def test_flags() -> None:

@@ -11,6 +11,20 @@ ADDRESSES = [
     pytest.param(b'"a b"@c.test', [(None, b"a b", b"c.test")], id="quoted-local"),
     pytest.param(b"a@b.test (Ann (the \\) one))", [(None, b"a", b"b.test")], id="comment"),
     pytest.param(b"a@b.test, c@d.test", [(None, b"a", b"b.test"), (None, b"c", b"d.test")], id="two"),
+    pytest.param(
+        b"Ann <a@b.test>, c@d.test, Eve <e@f.test>",
+        [(b"Ann", b"a", b"b.test"), (None, b"c", b"d.test"), (b"Eve", b"e", b"f.test")],
+        id="more-after-a-named-one",
+    ),
+    pytest.param(
+        b"g: <a@b.test>, Eve <e@f.test>; c@d.test",
+        [(None, b"g", None), (None, b"a", b"b.test"), (b"Eve", b"e", b"f.test"), END, (None, b"c", b"d.test")],
+        id="named-in-a-group",
+    ),
+    pytest.param(b"<a@b.test> Ann, c@d.test", [(b"Ann", b"a", b"b.test"), (None, b"c", b"d.test")], id="name-behind"),
+    pytest.param(
+        b"<a@b.test> <c@d.test>, e@f.test", [(b"c @ d.test", b"a", b"b.test"), (None, b"e", b"f.test")], id="no-comma"
+    ),
     pytest.param(b",,a@b.test,,", [(None, b"a", b"b.test")], id="commas"),
     pytest.param(b"<@r.test,@s.test:a@b.test>", [(None, b"a", b"b.test")], id="route"),
     pytest.param(b"a@[127.0.0.1]", [(None, b"a", b"[127.0.0.1]")], id="literal"),
@@ -18,7 +32,16 @@ ADDRESSES = [
     pytest.param(b"g: a@b.test;", [(None, b"g", None), (None, b"a", b"b.test"), END], id="group"),
     pytest.param(b"undisclosed:;", [(None, b"undisclosed", None), END], id="empty-group"),
     pytest.param(b"g: a@b.test", [(None, b"g", None), (None, b"a", b"b.test"), END], id="group-open"),
-    pytest.param(b"no address", [], id="none"),
+    pytest.param(b"no address", [(b"no address", b"", b"")], id="none"),
+    pytest.param(b"root", [(None, b"root", b"")], id="local-only"),
+    pytest.param(b"Cron <root>", [(b"Cron", b"root", b"")], id="named-local-only"),
+    pytest.param(b"a@", [(None, b"a", b"")], id="no-domain"),
+    pytest.param(b"@b.test", [(None, b"", b"b.test")], id="no-local-part"),
+    pytest.param(
+        b"a@b.test c@d.test, e@f.test", [(None, b"a", b"b.test"), (None, b"e", b"f.test")], id="no-comma-bare"
+    ),
+    pytest.param(b"a@b . test", [(None, b"a", b"b.test")], id="spaced-domain"),
+    pytest.param(b"Bounce <>", [(b"Bounce", b"", b"")], id="named-null"),
     pytest.param(b"<>", [], id="null"),
     pytest.param(b"<", [], id="angle-open"),
     pytest.param(b'"', [], id="quote-open"),

@@ -21,6 +21,8 @@ from imap.wire.fetch_items import read
         (b"(BINARY.PEEK[1] BINARY.SIZE[2])", (), [b"BINARY[1]", b"BINARY.SIZE[2]"], False),
         (b"BINARY[1.2]<3.4>", (), [b"BINARY[1.2]<3>"], True),
         (b"(BODY[]<0.5> BODY[]<5.5>)", (), [b"BODY[]<0>", b"BODY[]<5>"], True),
+        (b"(MODSEQ)", (b"MODSEQ",), [], False),
+        (b"(FLAGS) (CHANGEDSINCE 12345)", (b"FLAGS", b"MODSEQ"), [], False),
     ],
 )
 def test_plans(text: bytes, names: tuple[bytes, ...], labels: list[bytes], sets_seen: bool) -> None:
@@ -64,7 +66,8 @@ def test_needs(text: bytes, needs: tuple[bool, bool, bool]) -> None:
         (b"PREVIEW (BOGUS)", "BAD"),
         (b"PREVIEW(LAZY)", "BAD"),
         (b"(FULL)", "BAD"),
-        (b"MODSEQ", "BAD"),
+        (b"MODSEQ (CHANGEDSINCE)", "BAD"),
+        (b"FLAGS (CHANGEDSINCE 1 VANISHED)", "BAD"),
         (b"(" + b"UID " * 3000 + b"UID)", "BAD"),
         (b"(" + b" ".join(b"BODY[]<%d.1>" % n for n in range(40)) + b")", "BAD"),
     ],

@@ -38,6 +38,7 @@ BAD: list[Any] = [
     pytest.param(Scanner.number, b"4294967296", id="number-33-bits"),
     pytest.param(Scanner.number, b"-1", id="number-negative"),
     pytest.param(Scanner.number, "²".encode(), id="number-superscript"),
+    pytest.param(Scanner.number64, b"x", id="number64-none"),
     pytest.param(Scanner.number64, b"9223372036854775808", id="number64-too-large"),
     pytest.param(Scanner.string, b"abc", id="string-atom"),
     pytest.param(Scanner.string, b'"abc', id="quoted-open"),

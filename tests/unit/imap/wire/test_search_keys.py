@@ -10,7 +10,7 @@ from imap.wire.search_key import Candidate, Extent, Needle
 
 DAY = 86400
 HEADER = b"From: Bob <bob@there.test>\r\nSubject: Big\r\n News\r\nX-Empty:\r\n\r\n"
-SEEN = Candidate(2, 20, Flag.SEEN, 1000, 19_000 * DAY + 5, HEADER)  # 8 Jan 2022
+SEEN = Candidate(2, 20, Flag.SEEN, 1000, 19_000 * DAY + 5, HEADER, modseq=7)  # 8 Jan 2022
 
 
 def matches(text: bytes, candidate: Candidate = SEEN) -> bool:
@@ -25,6 +25,7 @@ def matches(text: bytes, candidate: Candidate = SEEN) -> bool:
         b'ON "08-Jan-2022"', b"FROM bob", b"FROM BOB@", b"SUBJECT news", b'HEADER x-empty ""', b"HEADER Subject big",
         b"OR DELETED SEEN", b"OR SEEN DELETED", b"NOT DELETED", b"NOT (SEEN DELETED)", b"(SEEN (ALL))",
         b"SEEN UID 20 NOT DELETED", b"UNKEYWORD $Junk", b"NOT NOT SEEN", b"4294967295:2",
+        b"MODSEQ 7", b'MODSEQ "/flags/\\\\Seen" all 6', b"OR NOT MODSEQ 0 LARGER 999",
     ],
 )  # fmt: skip
 def test_matches(text: bytes) -> None:
@@ -37,7 +38,7 @@ def test_matches(text: bytes) -> None:
         b"UNSEEN", b"DELETED", b"NEW", b"RECENT", b"3:*", b"UID 21:30", b"NOT ALL", b"LARGER 1000", b"SMALLER 1000",
         b"SINCE 9-Jan-2022", b"BEFORE 8-Jan-2022", b"ON 7-Jan-2022", b"FROM alice", b"TO bob", b"SUBJECT subject",
         b"HEADER Nothing x", b'HEADER Nothing ""', b'HEADER "" ""', b"OR DELETED FLAGGED", b"NOT SEEN", b"SEEN DELETED",
-        b"KEYWORD $Junk",
+        b"KEYWORD $Junk", b"MODSEQ 8", b"NOT MODSEQ 7", b'MODSEQ "/flags/\\\\Seen" priv 8',
     ],
 )  # fmt: skip
 def test_does_not_match(text: bytes) -> None:
@@ -51,6 +52,7 @@ def test_does_not_match(text: bytes) -> None:
         (b"NOT", "BAD"), (b"BOGUS", "BAD"), (b"SINCE 31-Feb-2022", "BAD"), (b"SINCE 1-Foo-2022", "BAD"),
         (b"SINCE 2022", "BAD"), (b"LARGER x", "BAD"), (b"LARGER 99999999999999999999", "BAD"), (b"OLDER 0", "BAD"),
         (b"SENTSINCE x", "BAD"), (b'SUBJECT "\xff"', "BAD"), (b"$:3", "BAD"), (b"UID", "BAD"),
+        (b"MODSEQ", "BAD"), (b"MODSEQ x", "BAD"), (b"MODSEQ 9223372036854775808", "BAD"),
         (b"NOT " * 8000 + b"SEEN", "BAD"), (b"(" * 10_000, "BAD"),
         (b"OR " * 8000 + b"SEEN", "BAD"), (b"SEEN " * 5000 + b"SEEN", "BAD"), (b"(" * 33 + b"SEEN" + b")" * 33, "BAD"),
     ],

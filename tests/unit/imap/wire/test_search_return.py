@@ -15,6 +15,14 @@ RESPONSES = [
     (b"RETURN (SAVE MIN) ALL", [4], False, b'* ESEARCH (TAG "a1") MIN 4\r\n'),
 ]
 
+# RFC 7162 §3.1.5, §3.1.10
+WITH_MODSEQ = [
+    (b"ALL", [2, 5, 6], b"* SEARCH 2 5 6 (MODSEQ 917162500)\r\n"),
+    (b"RETURN (ALL) ALL", [1, 2, 3, 5], b'* ESEARCH (TAG "a1") ALL 1:3,5 MODSEQ 917162500\r\n'),
+    (b"RETURN (MIN COUNT) ALL", [4, 5], b'* ESEARCH (TAG "a1") MIN 4 COUNT 2 MODSEQ 917162500\r\n'),
+    (b"RETURN (SAVE) ALL", [4], b""),
+]
+
 # RFC 5182 §2.4.
 SAVED = [
     (b"SAVE", [2, 3, 9]),
@@ -31,6 +39,12 @@ def test_responses(text: bytes, numbers: list[int], is_uid: bool, line: bytes) -
     scanner = Scanner(text + b"\r\n")
     assert search_return.read(scanner).response(b"a1", numbers, is_uid=is_uid) == line
     assert scanner.keyword() == b"ALL"
+
+
+@pytest.mark.parametrize(("text", "numbers", "line"), WITH_MODSEQ)
+def test_the_highest_modseq_is_told(text: bytes, numbers: list[int], line: bytes) -> None:
+    wanted = search_return.read(Scanner(text + b"\r\n"))
+    assert wanted.response(b"a1", numbers, is_uid=False, modseq=917162500) == line
 
 
 @pytest.mark.parametrize(("options", "saved"), SAVED)

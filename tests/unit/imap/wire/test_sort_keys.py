@@ -24,7 +24,7 @@ ORDERS = [
     (b"(DATE)", [3, 1, 2]),  # without a Date the arrival counts
     (b"(from)", [3, 2, 1]),
     (b"(REVERSE TO SUBJECT)", [3, 2, 1]),
-    (b"(SUBJECT)", [2, 1, 3]),
+    (b"(SUBJECT)", [2, 3, 1]),  # an a with two dots is an a first of all
     (b"(CC)", [1, 2, 3]),
 ]
 
@@ -34,6 +34,22 @@ def test_orders(text: bytes, order: list[int]) -> None:
     criteria = sort_keys.read(Scanner(text))
     rows = [(message.number, [criterion.rank(message) for criterion in criteria]) for message in MESSAGES]
     assert sort_keys.order(rows, criteria) == order
+
+
+COLLATED = [
+    ("abc", "ABC"),
+    ("a_b", "A_B"),
+    ("Ä", "A\u0308"),
+    ("ä", "A\u0308"),
+    ("ß", "ß"),  # its title case is two letters
+    ("ﬁ", "fi"),
+    ("Ǆ", "Dz\u030c"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), COLLATED)
+def test_collates(text: str, expected: str) -> None:
+    assert sort_keys.collated(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,10 @@ def test_offsets_cover_the_block_without_a_gap() -> None:
     assert [raw[field.start : field.colon].lower() for field in headers.fields] == [f.name for f in headers.fields]
 
 
+def test_without_fields_all_but_the_empty_line_is_body() -> None:
+    assert scanned(b"\r\nbody\r\n\r\nmore").size == 2
+
+
 def test_only_is_none_for_several() -> None:
     headers = scanned(b"A: b\r\nA: c\r\nD: e\r\n\r\n")
     assert headers.only(b"a") is None
