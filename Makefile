@@ -7,11 +7,11 @@ BIN = $(VENV)/bin
 SERVICES = $(patsubst %/,%,$(dir $(wildcard services/*/*/__init__.py)))
 FAULTS = tests/faults
 FUZZ = tests/fuzz
-STRANGERS = tests/strangers tests/proxies tests/deploy
+STRANGERS = tests/strangers tests/clients tests/dovecot tests/proxies tests/deploy
 DOCKER = tests/docker
 SLOWER = $(FAULTS) $(FUZZ) $(STRANGERS) $(DOCKER)
 
-.PHONY: up test check fmt lock test-fuzz test-faults test-strangers test-docker bench bench-out clean
+.PHONY: up test check fmt lock test-fuzz test-faults test-strangers test-docker bench bench-out bench-imap bench-compare clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
@@ -36,7 +36,7 @@ test-fuzz: $(VENV)/dev.stamp
 test-faults: $(VENV)/dev.stamp
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 
-# Beside Debian's own programs: Postfix, a certificate authority, proxies, systemd's and fail2ban's checks.
+# Beside other programs: Postfix, a certificate authority, mail readers, proxies, systemd's and fail2ban's checks.
 test-strangers: $(VENV)/dev.stamp
 	$(BIN)/pytest $(STRANGERS) $(ARGS)
 
@@ -49,6 +49,14 @@ bench: $(VENV)/dev.stamp
 
 bench-out: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.out $(ARGS)
+
+# Needs Dovecot, and 11 000 descriptors a process (ulimit -Hn).
+bench-imap: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.imap $(ARGS)
+
+# Beside Debian's Postfix and Dovecot, as root.
+bench-compare: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.compare $(ARGS)
 
 # Needs uv. The locks name no package index: they are the same wherever packages are fetched from.
 lock:
