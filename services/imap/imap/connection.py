@@ -290,6 +290,8 @@ class Connection(asyncio.Protocol):
         """Tell an idling client what has happened, and count how long what arrived has waited for that."""
         self._talk.waited = _NOBODY
         await self._session.look()
+        if self._outlet.size > MAX_ANSWERS:
+            await self._outlet.drain()
         self._outlet.flush()
         for seconds in self._talk.waited:
             catalog.READABLE.observe(seconds)
