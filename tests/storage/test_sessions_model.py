@@ -3,8 +3,9 @@
 UIDs ascend and are never used again. A client's message numbers are right at every moment: EXISTS never falls, EXPUNGE
 names a number that there is, and a number once known as a UID stays that one. No EXPUNGE comes while a command by
 number is under way (RFC 3501 §7.4.1). What a command says it did is done, and nothing else. After NOOP a client knows
-what there is. No octet of another account is ever said (I12), and when all is over every body has its holders. A
-mailbox is opened by its last two messages, so that most of what is done names some that are not loaded.
+what there is, and the flags of every message of which it was told them once. No octet of another account is ever said
+(I12), and when all is over every body has its holders. A mailbox is opened by its last two messages, so that most of
+what is done names some that are not loaded.
 """
 
 import asyncio
@@ -68,12 +69,13 @@ class Said:
 
 @dataclass
 class Client:
-    """A client that believes what it is told: the UID behind each number, None where it was not told."""
+    """A client that believes what it is told: the UID and the flags behind each number, None where it was not told."""
 
     session: Session
     said: Said
     box: str = "INBOX"
     numbers: list[int | None] = field(default_factory=list)
+    flags: list[set[str] | None] = field(default_factory=list)
 
     def some(self, which: int) -> int:
         """Return one of the numbers there are, or 1."""
@@ -85,16 +87,28 @@ class Client:
         for line in text.splitlines():
             if found := re.match(rb"\* (\d+) (EXPUNGE|EXISTS|FETCH)(?: \((?:UID (\d+))?)?", line):
                 self._follow(int(found[1]), found[2], int(found[3] or 0), command)
+            if found := re.match(rb"\* (\d+) FETCH \(.*?FLAGS \(([^)]*)\)", line):
+                self.flags[int(found[1]) - 1] = set(found[2].decode().split())
+
+    def marked(self, uid: int, flag: str) -> None:
+        """Take a flag for set, as it was asked to be, in silence."""
+        for at, known in enumerate(self.numbers):
+            if known is None:
+                self.flags[at] = None
+            elif known == uid and (flags := self.flags[at]) is not None:
+                flags.add(flag)
 
     def _follow(self, number: int, what: bytes, uid: int, command: str) -> None:
         if what == b"EXISTS":
             assert number >= len(self.numbers), "EXISTS fell"
+            self.flags += [None] * (number - len(self.numbers))
             self.numbers += [None] * (number - len(self.numbers))
             return
         assert 1 <= number <= len(self.numbers), "no such number"
         if what == b"EXPUNGE":
             assert not command.startswith(QUIET), "numbers moved under a command"
             self.numbers.pop(number - 1)
+            self.flags.pop(number - 1)
         elif uid:
             assert self.numbers[number - 1] in (None, uid), "a number changed its message"
             self.numbers[number - 1] = uid
@@ -165,7 +179,7 @@ class Sessions(RuleBasedStateMachine):
         return {uid: (flags, data) for uid, flags, data in rows}
 
     def _select(self, client: Client, box: str) -> None:
-        client.box, client.numbers = box, []
+        client.box, client.numbers, client.flags = box, [], []
         self._say(client, f"SELECT {box}")
 
     # What happens
@@ -250,6 +264,14 @@ class Sessions(RuleBasedStateMachine):
     def mark_by_uid(self, at: int, uid: int, flag: str) -> None:
         client = self.clients[at]
         self._say(client, f"UID STORE {uid} +FLAGS.SILENT ({flag})")
+        client.marked(uid, flag)
+
+    @rule(at=st.integers(0, 2), by=st.integers(0, 2), uid=st.integers(1, 9), theirs=st.sampled_from(FLAGS))
+    def mark_beside(self, at: int, by: int, uid: int, theirs: str) -> None:
+        """What another session does to a message is told to one that marks it in silence (RFC 3501 §6.4.6)."""
+        self._say(self.clients[at], f"UID FETCH {uid} (UID FLAGS)")
+        self._say(self.clients[by], f"UID STORE {uid} +FLAGS ({theirs})")
+        self.mark_by_uid(at, uid, r"\Answered")
 
     @rule(at=st.integers(0, 2), low=st.integers(1, 9), high=st.integers(1, 9))
     def expunge_by_uid(self, at: int, low: int, high: int) -> None:
@@ -269,6 +291,8 @@ class Sessions(RuleBasedStateMachine):
         self._say(client, "NOOP")
         truth = self._content(client.box)
         assert len(client.numbers) == len(truth)
+        for known, (mask, _) in zip(client.flags, truth.values(), strict=True):
+            assert known is None or known & BITS.keys() == {flag for flag, bit in BITS.items() if mask & bit}
         text = self._say(client, "FETCH 1:* (UID FLAGS)") if truth else b""
         assert client.numbers == list(truth)
         told = re.findall(rb"UID (\d+) FLAGS \(([^)]*)\)", text)
