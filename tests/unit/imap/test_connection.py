@@ -186,6 +186,7 @@ async def test_only_who_idles_is_counted_as_waiting() -> None:
     await wire.readline()
     assert rig.registry.idling == rig.registry.sessions == 1
     rig._flag("1", "\\Seen")
+    rig._ring()
     await wire.readline()
     assert catalog.READABLE.here() == {}, "what is told now was no arrival"
     rig._deliver()
