@@ -13,19 +13,16 @@ import pwd
 import resource
 import shutil
 import socket
-import subprocess
 import tempfile
-import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.certificates import self_signed
 from tests.needs import needs
+from tests.strangers.program import Program
 from tests.suite import free_address
-
-START_SECONDS = 20.0
-STOP_SECONDS = 20.0
 
 # `clients` is for how many connections at once it has room, `more` what a test adds.
 _CONFIGURATION = """
@@ -117,43 +114,29 @@ class Dovecot:
         self._location = location
         self._clients = clients
         self._more = more
-        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self._write()
-        with (self.folder / "start.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [self.program, "-F", "-c", str(self.folder / "dovecot.conf")],
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                preexec_fn=_raise_descriptors,  # nothing else runs in a test's main thread
-            )
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        words = [needs("prlimit"), f"--nofile={most}", self.program, "-F", "-c", str(self.folder / "dovecot.conf")]
+        self._running = Program(words, self.folder / "dovecot.log", self._answers)
         try:
-            self._wait()
+            self._running.__enter__()
         except BaseException:
-            self.__exit__(None, None, None)
+            self._clean()
             raise
         return self
 
     def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-        if self._is_temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        self._running.stop()
+        self._clean()
 
     @property
     def pid(self) -> int:
         """Of the master process; all others are its children."""
-        assert self._process, "not started"
-        return self._process.pid
+        return self._running.process.pid
 
     def mail(self, user: str) -> Path:
         """Return the folder of a user's mail."""
@@ -161,21 +144,16 @@ class Dovecot:
 
     def output(self) -> str:
         """Everything that was logged."""
-        logs = [self.folder / "start.log", self.folder / "dovecot.log"]
-        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
+        return self._running.output()
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            assert self._process
-            assert self._process.poll() is None, f"ended with {self._process.returncode}\n{self.output()}"
-            assert time.monotonic() < deadline, f"not ready after {START_SECONDS:.0f} s\n{self.output()}"
-            try:
-                with socket.create_connection((self.address, self.imap), 1.0) as connection:
-                    if connection.recv(4) == b"* OK":
-                        return
-            except OSError:
-                time.sleep(0.02)
+    def _clean(self) -> None:
+        if self._is_temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        with suppress(OSError), socket.create_connection((self.address, self.imap), 1.0) as connection:
+            return connection.recv(4) == b"* OK"
+        return False
 
     def _write(self) -> None:
         leaf = self_signed("localhost", self.address)
@@ -212,11 +190,6 @@ def _users() -> tuple[pwd.struct_passwd, pwd.struct_passwd]:
         return pwd.getpwnam("dovecot"), pwd.getpwnam("dovenull")
     own = pwd.getpwuid(os.geteuid())
     return own, own
-
-
-def _raise_descriptors() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _free_ports(address: str, number: int) -> list[int]:

@@ -53,10 +53,11 @@ async def run(talk: Conversation, command: Command) -> Answer:
         stored = await _change(talk, wish, batch, mask)
         touched(talk, stored.modseq)
         _tell(talk, stored, wish, mask, is_uid=command.is_uid)
-        left = sorted(set(batch).difference(uid for uid, _ in stored.messages))
-        changed = await _tell_changed(talk, left) if wish.until is not None else []
-        missing += len(left) - len(changed)
-        failed += changed
+        missing += len(batch) - len(stored.messages)
+        if wish.until is not None:
+            changed = await _tell_changed(talk, batch, stored)
+            missing -= len(changed)
+            failed += changed
     answer = done(talk, command, missing)
     return Answer("OK", "Some messages have changed", _modified(talk, command, failed)) if failed else answer
 
@@ -104,8 +105,9 @@ def _wished(verb: bytes, flags_before: int, mask: int) -> int:
     return flags_before | mask if verb == b"+FLAGS" else flags_before & ~mask
 
 
-async def _tell_changed(talk: Conversation, uids: Sequence[int]) -> list[int]:
+async def _tell_changed(talk: Conversation, batch: Sequence[int], stored: Marked) -> list[int]:
     """Tell what has become of messages that changed too late for the client to know; return those that still are."""
+    uids = sorted(set(batch).difference(uid for uid, _ in stored.messages))
     if not uids:
         return []
     messages = await talk.store.fetch(talk.mailbox.mailbox_id, uids, header=False, body=False)

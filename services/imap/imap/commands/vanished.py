@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from imap.state import Conversation
-from imap.wire.sequence_set import Range, spell
+from imap.wire.sequence_set import Range, spell, spell_ranges
 
 A_LINE = 1000  # UIDs or ranges in one response
 
@@ -48,5 +48,4 @@ def holes(ranges: Iterable[Range], uids: Sequence[int]) -> Iterator[Range]:
 
 
 def _tell(talk: Conversation, ranges: Sequence[Range]) -> None:
-    spelled = b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
-    talk.output.write(b"* VANISHED (EARLIER) %b\r\n" % spelled)
+    talk.output.write(b"* VANISHED (EARLIER) %b\r\n" % spell_ranges(ranges))

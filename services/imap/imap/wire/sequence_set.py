@@ -81,6 +81,11 @@ def spell(numbers: Sequence[int]) -> bytes:
             ranges[-1][1] = number
         else:
             ranges.append([number, number])
+    return spell_ranges(ranges)
+
+
+def spell_ranges(ranges: Sequence[Sequence[int]]) -> bytes:
+    """Return (low, high) ranges as a set, as they stand."""
     return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
 
 
