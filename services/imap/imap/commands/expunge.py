@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from imap.commands.look import look, told_gone
 from imap.commands.numbers import among, follow, load_older, touched
 from imap.state import Conversation
-from imap.store import Uids, Unavailable
+from imap.store import Flag, Uids, Unavailable
 from imap.wire.answer import Answer, no
 from imap.wire.command import Command
+from imap.wire.sequence_set import SequenceSet
 
 BATCH = 500  # messages in one call of the store, which is one transaction
 
@@ -22,20 +23,31 @@ async def run(talk: Conversation, command: Command) -> Answer:
     arguments.end()
     if talk.is_read_only:
         raise no("READ-ONLY", "The mailbox was opened with EXAMINE")
-    uids = await deleted(talk)
-    if wanted is not None:
-        uids = await among(talk, uids, wanted)
+    uids = await _candidates(talk, wanted)
     if talk.mailbox.lacks(uids):
         await load_older(talk)
-    missing = len(uids)
+    expected = {uid for uid in uids if talk.mailbox.number(uid) and talk.mailbox.flags(uid) & Flag.DELETED}
+    is_any_gone = False
     async for gone in remove(talk, uids):
-        missing -= len(gone.uids)
+        expected.difference_update(gone.uids)
+        is_any_gone |= len(gone.uids) > 0
         for line in told_gone(talk, gone.uids):
             talk.output.write(line)
         follow(talk, gone.modseq)
         touched(talk, gone.modseq)
-    talk.must_look |= missing > 0  # another session was faster
-    return Answer("OK", "Done", await _highest(talk) if talk.tells_vanished and missing < len(uids) else "")
+    talk.must_look |= len(expected) > 0  # another session was faster
+    return Answer("OK", "Done", await _highest(talk) if talk.tells_vanished and is_any_gone else "")
+
+
+async def _candidates(talk: Conversation, wanted: SequenceSet | None) -> Sequence[int]:
+    r"""Return what may be removed, and with it all that is to be; the store removes only what carries \Deleted."""
+    view = talk.mailbox
+    if wanted is not None and not wanted.is_saved and not view.reaches_older(wanted, is_uid=True):
+        named = view.by_uid(wanted)
+        if len(named) <= BATCH:  # a client that names its few messages spares the question which they are
+            return named
+    uids = await deleted(talk)
+    return uids if wanted is None else await among(talk, uids, wanted)
 
 
 async def _highest(talk: Conversation) -> str:
