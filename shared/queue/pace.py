@@ -49,15 +49,16 @@ class Pace:
         self._task: asyncio.Task[None] | None = None
         self._away_until = 0.0
 
-    async def may_send(self, account_id: int, times: int = 1) -> bool:
-        """Count one message of the account, or so many, and tell whether they may go."""
-        if time.monotonic() < self._away_until:
-            return self._may_send_locally(account_id, times)
+    def may_send(self, account_id: int, times: int = 1) -> asyncio.Future[bool]:
+        """Count one message of the account, or so many, at once; the future tells whether they may go."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if time.monotonic() < self._away_until:
+            answer.set_result(self._may_send_locally(account_id, times))
+            return answer
         self._waiting.append((account_id, times, answer))
         if self._task is None:
             self._task = asyncio.create_task(self._ask())
-        return await answer
+        return answer
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -1,11 +1,10 @@
 """Who can be given mail."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.address import Address
-from shared.storage.lane import Connection, Lane
+from shared.storage.lane import WEIGHT_LIMIT, Connection, Lane
 from shared.storage.operation import Light
 
 FIND = """
@@ -19,6 +18,9 @@ WHERE NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
 """
 
 
+MOST = 4096  # addresses in one statement, and what its last question asks beyond that
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """A mailbox that takes mail for an address."""
@@ -28,16 +30,22 @@ class Recipient:
 
 
 class _Find(Light):
-    limit = 256
+    """An item is all addresses of one question."""
 
     def __init__(self, quota: int) -> None:
         self._quota = quota
 
-    async def run(self, connection: Connection, items: Sequence[str]) -> list[Recipient | None]:
-        cursor = await connection.execute(FIND, (self._quota, list(items)), binary=True)
-        found: list[Recipient | None] = [None] * len(items)
+    def weight(self, item: Sequence[str], /) -> int:
+        return len(item) * (WEIGHT_LIMIT // MOST)
+
+    async def run(self, connection: Connection, items: Sequence[Sequence[str]]) -> list[list[Recipient | None]]:
+        asked = [(item, place) for item, addresses in enumerate(items) for place in range(len(addresses))]
+        every = [address for addresses in items for address in addresses]
+        cursor = await connection.execute(FIND, (self._quota, every), binary=True)
+        found: list[list[Recipient | None]] = [[None] * len(addresses) for addresses in items]
         for index, mailbox_id, has_room in await cursor.fetchall():
-            found[index - 1] = Recipient(mailbox_id, has_room)
+            item, place = asked[index - 1]
+            found[item][place] = Recipient(mailbox_id, has_room)
         return found
 
 
@@ -53,7 +61,7 @@ class Recipients:
 
         `ann+anything` is ann, and an alias is the account it stands for.
         """
-        return await asyncio.gather(*(self._lane.submit(self._find, str(_plain(address))) for address in addresses))
+        return await self._lane.submit(self._find, [str(_plain(address)) for address in addresses])
 
 
 def _plain(address: Address) -> Address:

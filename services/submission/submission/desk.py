@@ -1,5 +1,6 @@
 """What every connection of the service shares, written from the handler's side."""
 
+from asyncio import Future
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -40,8 +41,8 @@ class Federation(Protocol):
 class Pace(Protocol):
     """`shared.queue.pace.Pace`."""
 
-    async def may_send(self, account_id: int, times: int = 1) -> bool:
-        """Count one event, or so many, and tell whether they may go."""
+    def may_send(self, account_id: int, times: int = 1) -> Future[bool]:
+        """Count one event, or so many, at once; the future tells whether they may go."""
 
 
 class Database(Protocol):

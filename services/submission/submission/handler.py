@@ -6,6 +6,7 @@ client (a foreign sender, too fast a pace) is remembered and told at RCPT, as th
 """
 
 import hashlib
+from asyncio import Future
 from collections.abc import Sequence
 from functools import partial
 
@@ -36,7 +37,7 @@ class User:
         self._mailboxes: dict[Address, int] = {}
         self._elsewhere: set[Address] = set()
         self._refusal: Reply | None = None
-        self._is_paced = False
+        self._pace: Future[bool] | None = None
 
     def welcome(self) -> Reply | None:
         """Let nobody in whom we could not log in."""
@@ -65,21 +66,24 @@ class User:
         envelope.payer = str(self._who().account_id)
         own = judge_sender(self._who().address, envelope.mail_from)
         self._refusal = own.reply if isinstance(own, Reject) else None
-        self._mailboxes, self._elsewhere, self._is_paced = {}, set(), False
+        self._mailboxes, self._elsewhere, self._pace = {}, set(), None
         return reply.SENDER_OK
 
     async def recipients(self, envelope: Envelope, addresses: Sequence[Address]) -> Sequence[Reply]:
         """Look local recipients up, all in one question, and ask of others whether mail may pass to their domain."""
-        refusal = await self._refused()
-        if refusal:
-            return [refusal] * len(addresses)
+        if self._refusal:
+            return [self._refusal] * len(addresses)
         local = [address for address in addresses if address.domain in self._desk.domains]
         own = self._who()
+        if self._pace is None:  # once a message, and at once: Redis answers while Postgres looks
+            self._pace = self._desk.pace.may_send(own.account_id)
         try:
             oneself, *others = await self._desk.recipients.find([own.address, *local])
-            # A ban or a deletion holds for connections that are open, too.
-            if oneself is None or oneself.mailbox_id != own.mailbox_id:
-                self._refusal = reply.ACCOUNT_CLOSED
+            if not await self._pace:
+                self._refusal = reply.TOO_FAST
+            elif oneself is None or oneself.mailbox_id != own.mailbox_id:
+                self._refusal = reply.ACCOUNT_CLOSED  # a ban or a deletion holds for connections that are open, too
+            if self._refusal:
                 return [self._refusal] * len(addresses)
             found = dict(zip(local, others, strict=True))
             elsewhere = len(addresses) - len(local)
@@ -130,13 +134,6 @@ class User:
     def _who(self) -> LoggedIn:
         assert self._account, "the frame lets nobody mail before AUTH"
         return self._account
-
-    async def _refused(self) -> Reply | None:
-        if self._refusal is None and not self._is_paced:
-            self._is_paced = True
-            if not await self._desk.pace.may_send(self._who().account_id):
-                self._refusal = reply.TOO_FAST
-        return self._refusal
 
 
 def prepare(

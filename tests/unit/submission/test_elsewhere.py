@@ -1,5 +1,6 @@
 """Mail to other servers: who is refused before it, what goes to the outbox with what stays here, and the answers."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -134,9 +135,11 @@ class Slow:
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    async def may_send(self, account_id: int, times: int = 1) -> bool:
+    def may_send(self, account_id: int, times: int = 1) -> asyncio.Future[bool]:
         self.asked.append(times)
-        return False
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        answer.set_result(False)
+        return answer
 
 
 async def test_too_many_recipients_elsewhere_wait_and_the_others_do_not() -> None:
