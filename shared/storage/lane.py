@@ -19,13 +19,14 @@ from psycopg import errors as pg
 
 from shared import log
 from shared.storage.errors import NoSpace, Unavailable
+from shared.storage.link import Link
 
 T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 R = TypeVar("R")
 
-Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Connection = Link
 
 MAX_WAITING = 20_000
 MAX_WAITING_OCTETS = 128 * 1024 * 1024
@@ -133,13 +134,13 @@ class Lane:
 
     @property
     def is_connected(self) -> bool:
-        return self._connection is not None and not self._connection.closed
+        return self._connection is not None and not self._connection.is_closed
 
     async def open(self, ask: Callable[[Connection], Awaitable[None]] | None = None) -> None:
         """Connect, let `ask` put its first questions, and start serving the line; raise Unavailable, as `ask` may."""
         try:
             connection = await self._connect()
-            if ask:  # before serving: who asks takes the descriptor from the one that watches an idle connection
+            if ask:
                 await ask(connection)
         except (psycopg.Error, Unavailable) as error:
             if self._connection:
@@ -167,12 +168,12 @@ class Lane:
         return answer
 
     async def _connect(self) -> Connection:
-        connection = await psycopg.AsyncConnection.connect(
+        connected = await psycopg.AsyncConnection.connect(
             self._url, autocommit=True, prepare_threshold=1, **self._parameters
         )
-        self._connection = connection
+        self._connection = Link(connected, self._wake.set)
         self.connections += 1
-        return connection
+        return self._connection
 
     async def _serve(self) -> None:
         while True:
@@ -180,30 +181,13 @@ class Lane:
                 await self._reconnect()
             if not self._lines.count:
                 self._wake.clear()
-                await self._await_work()
+                await self._wake.wait()
+                if not self.is_connected:
+                    await self._lose()
                 continue
             operation, batch = self._lines.take()
             if batch:
                 await self._run(operation, batch)
-
-    async def _await_work(self) -> None:
-        # An idle connection that the server closes is noticed here, not by the next message.
-        assert self._connection
-        loop, descriptor = asyncio.get_running_loop(), self._connection.fileno()
-        loop.add_reader(descriptor, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            loop.remove_reader(descriptor)
-        if not self._lines.count:
-            await self._probe()
-
-    async def _probe(self) -> None:
-        assert self._connection
-        try:
-            await self._connection.execute("SELECT 1")
-        except psycopg.Error:
-            await self._lose()
 
     async def _reconnect(self) -> None:
         for waiting in self._lines.clear():
@@ -231,7 +215,7 @@ class Lane:
         try:
             await self._answer(operation, batch)
         except psycopg.Error as error:
-            if not self.is_connected or (isinstance(error, psycopg.OperationalError) and self._is_broken()):
+            if not self.is_connected:
                 await self._lose()
                 for waiting in batch:
                     _fail(waiting, Unavailable())
@@ -265,9 +249,6 @@ class Lane:
         for waiting, answer in zip(batch, answers, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(answer)
-
-    def _is_broken(self) -> bool:
-        return self._connection is None or self._connection.broken or self._connection.closed
 
 
 def translate(error: psycopg.Error) -> Exception:
