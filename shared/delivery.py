@@ -36,7 +36,7 @@ class Delivery:
         stored = await self._deliveries.store(incoming)
         if isinstance(stored, Full | Overdrawn):
             return stored
-        self._bell.ring(stored.rung)
+        self._bell.announce(stored.arrivals)
         for mailbox_id in stored.nearly_full:
             self._jobs.enqueue(contract.TRIM, mailbox_id)
         for destination_id in stored.destinations:

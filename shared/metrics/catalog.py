@@ -88,7 +88,7 @@ SESSIONS = Gauge("chatmail_imap_sessions", "IMAP connections that have logged in
 IDLING = Gauge("chatmail_imap_idling", "IMAP connections that wait in IDLE.", services=("imap",))
 READABLE = Histogram(
     "chatmail_accept_to_readable_seconds",
-    "From a message's acceptance until a session that idles was told, by the clock of Postgres.",
+    "From a message's acceptance until a session that idles was told, by the clocks of the hosts that did it.",
     _UP_TO_A_MINUTE,
     ("imap",),
 )

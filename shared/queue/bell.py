@@ -7,7 +7,8 @@ what rang in between is lost.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
 from shared import log
 from shared.queue import contract
@@ -25,15 +26,21 @@ class Bell:
         self._redis = open_async(url)
         self._gather = gather
         self._pending: dict[int, int] = {}
+        self._arrivals: list[tuple[int, int, int, int]] = []
         self._task: asyncio.Task[None] | None = None
 
-    def ring(self, rings: tuple[tuple[int, int], ...]) -> None:
+    def ring(self, rings: Sequence[tuple[int, int]]) -> None:
         """Say that mailboxes changed, as (mailbox id, modseq); returns at once."""
         for mailbox_id, modseq in rings:
             if modseq > self._pending.get(mailbox_id, 0):
                 self._pending[mailbox_id] = modseq
         if self._pending and self._task is None:
             self._task = asyncio.create_task(self._publish())
+
+    def announce(self, arrivals: Sequence[tuple[int, int, int, int]]) -> None:
+        """Say that messages came, as (mailbox id, modseq, uid, ms since 1970); returns at once."""
+        self._arrivals += arrivals
+        self.ring([arrival[:2] for arrival in arrivals])
 
     async def close(self) -> None:
         if self._task:
@@ -44,26 +51,40 @@ class Bell:
         try:
             while self._pending:
                 await asyncio.sleep(self._gather)
-                rings, self._pending = list(self._pending.items()), {}
-                await self._redis.publish(contract.BELL, contract.write_rings(rings))
+                payload = contract.write(self._pending.items(), self._arrivals)
+                self._pending, self._arrivals = {}, []
+                await self._redis.publish(contract.BELL, payload)
         except Away:
             # Sessions look by themselves; keeping old rings would only tell them what they have seen.
             self._pending.clear()
+            self._arrivals.clear()
         finally:
             self._task = None
+
+
+class Hearer(Protocol):
+    """Who is told what the bell says (`imap.registry.Registry`)."""
+
+    def ring(self, mailbox_id: int, modseq: int) -> None:
+        """Hear that a mailbox has come to a modseq."""
+
+    def arrived(self, mailbox_id: int, modseq: int, uid: int, at: int) -> None:
+        """Hear that this modseq, for which it rings next, is that of a message; `at` in ms since 1970."""
+
+    def look_all(self) -> None:
+        """Strokes may have been missed."""
 
 
 class Listener:
     """Hears the bell."""
 
-    def __init__(self, url: str, on_ring: Callable[[int, int], None], on_gap: Callable[[], None]) -> None:
+    def __init__(self, url: str, hearer: Hearer) -> None:
         self._redis = open_async(url)
-        self._on_ring = on_ring
-        self._on_gap = on_gap
+        self._hearer = hearer
         self.is_connected = False
 
     async def listen(self) -> None:
-        """Call `on_ring(mailbox id, modseq)` for what rings and `on_gap()` when rings may have been missed."""
+        """Tell the hearer what rings, and when rings may have been missed."""
         while True:
             try:
                 await self._listen_once()
@@ -99,7 +120,10 @@ class Listener:
         if message["type"] == "subscribe":
             self.is_connected = True
             log.event("bell-heard")
-            self._on_gap()
+            self._hearer.look_all()
         elif message["type"] == "message" and isinstance(data, bytes):
-            for ring in contract.read_rings(data):
-                self._on_ring(ring.mailbox_id, ring.modseq)
+            rings, arrivals = contract.read(data)
+            for arrival in arrivals:
+                self._hearer.arrived(*arrival)
+            for ring in rings:
+                self._hearer.ring(*ring)

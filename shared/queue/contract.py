@@ -4,9 +4,11 @@ Everything here may be lost at any time; Postgres is the truth. A name is never 
 meaning gets a new name, so that old and new replicas can work side by side during an upgrade.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
-# The bell: one channel, one publication a committed batch, `mailbox:modseq` pairs joined by commas.
+# The bell: one channel, one publication a committed batch, strokes joined by commas: `mailbox:modseq`, and before
+# it, where it is a message that came, `mailbox:modseq:uid:at`, which versions that do not know it leave out.
 BELL = "bell"
 
 # Keys, each with a time to live.
@@ -24,25 +26,39 @@ PUSH = "queue_worker.jobs.push"  # (0): somebody's devices are to be told
 
 JOBS = frozenset({TRIM, DELIVER, PUSH})
 
+MAX_STROKE = 80  # octets
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+
+class Ring(NamedTuple):
     """One stroke of the bell: something is new in a mailbox up to this modseq."""
 
     mailbox_id: int
     modseq: int
 
 
-def write_rings(rings: list[tuple[int, int]]) -> bytes:
-    """Return the payload for (mailbox id, modseq) pairs."""
-    return b",".join(b"%d:%d" % ring for ring in rings)
+class Arrival(NamedTuple):
+    """One stroke that says more: this modseq is that of a message that came, and has no flags; `at`: ms since 1970."""
+
+    mailbox_id: int
+    modseq: int
+    uid: int
+    at: int
 
 
-def read_rings(payload: bytes) -> list[Ring]:
-    """Return the rings of a payload; what is not one is left out, since a ring is only a hint."""
-    rings = []
+def write(rings: Iterable[tuple[int, int]], arrivals: Iterable[tuple[int, int, int, int]] = ()) -> bytes:
+    """Return the payload for strokes; for an arrival, its ring is to be among the rings."""
+    return b",".join([*(b"%d:%d:%d:%d" % one for one in arrivals), *(b"%d:%d" % one for one in rings)])
+
+
+def read(payload: bytes) -> tuple[list[Ring], list[Arrival]]:
+    """Return the strokes of a payload; what is none is left out, since a stroke is only a hint."""
+    rings, arrivals = list[Ring](), list[Arrival]()
     for part in payload.split(b","):
-        mailbox_id, colon, modseq = part.partition(b":")
-        if colon and mailbox_id.isdigit() and modseq.isdigit() and len(part) < 40:
-            rings.append(Ring(int(mailbox_id), int(modseq)))
-    return rings
+        numbers = part.split(b":")
+        if len(part) > MAX_STROKE or not all(number.isdigit() for number in numbers):
+            continue
+        if len(numbers) == 2:
+            rings.append(Ring(int(numbers[0]), int(numbers[1])))
+        elif len(numbers) == 4:
+            arrivals.append(Arrival(*map(int, numbers)))
+    return rings, arrivals

@@ -10,7 +10,7 @@ def ring(url: str, rings: list[tuple[int, int]]) -> None:
         return
     redis = open_sync(url)
     try:
-        redis.publish(contract.BELL, contract.write_rings(rings))
+        redis.publish(contract.BELL, contract.write(rings))
     except Away:
         return
     finally:

@@ -1,5 +1,6 @@
 """Taking messages: one transaction for a batch of messages and all their recipients, here and elsewhere."""
 
+import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from shared.storage.aside import LARGE, Aside
 from shared.storage.lane import Connection, Lane
 
 ACCEPT = """
-SELECT item, place, modseq, outcome, is_nearly_full, wants_push
+SELECT item, place, modseq, outcome, is_nearly_full, wants_push, uid
 FROM chatmail.accept(
     %b::bigint[], %b::int[], %b::bytea[], %b::int[], %b::bytea[], %b,
     %b::bigint[], %b::int[], %b::text[], %b::text[], %b::text[], %b::text[]
@@ -50,12 +51,12 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a message went: (mailbox id, modseq) to ring for, and the mailboxes over 75 % of their quota.
+    """Where a message went: (mailbox id, modseq, uid, ms since 1970) of each, and the mailboxes over 75 % of their quota.
 
     `holders` counts the mailboxes that have it, now or from before; `destinations` are the ids it waits for.
     """
 
-    rung: tuple[tuple[int, int], ...]
+    arrivals: tuple[tuple[int, int, int, int], ...]
     nearly_full: tuple[int, ...]
     holders: int
     destinations: tuple[int, ...] = ()
@@ -83,19 +84,20 @@ class _Deliver:
         self._quota = quota
 
     def key(self, item: Incoming, /) -> Hashable:
-        return None
+        return item.digest  # the second is to find the first one's receipt
 
     def weight(self, item: Incoming, /) -> int:
         return len(item.body)
 
     async def run(self, connection: Connection, items: Sequence[Incoming]) -> list[Outcome]:
+        at = _now()
         try:
             cursor = await connection.execute(ACCEPT, self.parameters(items), binary=True)
         except psycopg.Error as error:
             if error.sqlstate in _REFUSALS and len(items) == 1:
                 return [_REFUSALS[error.sqlstate]]
             raise
-        return self.answers(items, await cursor.fetchall())
+        return self.answers(items, await cursor.fetchall(), at)
 
     def parameters(self, items: Sequence[Incoming]) -> tuple[Any, ...]:
         pairs = [(mailbox_id, index) for index, item in enumerate(items, 1) for mailbox_id in item.mailbox_ids]
@@ -121,17 +123,17 @@ class _Deliver:
         )
 
     @staticmethod
-    def answers(items: Sequence[Incoming], rows: Sequence[tuple[Any, ...]]) -> list[Outcome]:
+    def answers(items: Sequence[Incoming], rows: Sequence[tuple[Any, ...]], at: int) -> list[Outcome]:
         by_item: list[list[tuple[Any, ...]]] = [[] for _ in items]
         for item, *rest in rows:
             by_item[item - 1].append(tuple(rest))
         return [
             Stored(
-                rung=tuple((mailbox, modseq) for mailbox, modseq, outcome, *_ in held if outcome == STORED),
-                nearly_full=tuple(mailbox for mailbox, _, _, is_nearly_full, _ in held if is_nearly_full),
+                arrivals=tuple((box, modseq, uid, at) for box, modseq, outcome, *_, uid in held if outcome == STORED),
+                nearly_full=tuple(mailbox for mailbox, _, _, is_nearly_full, *_ in held if is_nearly_full),
                 holders=sum(outcome in (STORED, DUPLICATE) for _, _, outcome, *_ in held),
                 destinations=tuple(place for place, _, outcome, *_ in held if outcome == QUEUED),
-                wants_push=any(wants_push for *_, wants_push in held),
+                wants_push=any(wants_push for *_, wants_push, _ in held),
             )
             for held in by_item
         ]
@@ -155,10 +157,15 @@ class Deliveries:
         self._aside.close()
 
     def _store_large(self, connection: aside.Connection, incoming: Incoming) -> Outcome:
+        at = _now()
         try:
             rows = connection.execute(ACCEPT, self._deliver.parameters([incoming]), binary=True).fetchall()
         except psycopg.Error as error:
             if error.sqlstate in _REFUSALS:
                 return _REFUSALS[error.sqlstate]
             raise
-        return self._deliver.answers([incoming], rows)[0]
+        return self._deliver.answers([incoming], rows, at)[0]
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -26,12 +26,23 @@ async def until(condition: object, seconds: float = 10.0) -> None:
         await asyncio.sleep(0.01)
 
 
+class Heard(list[tuple[int, ...]]):
+    """What is heard, in order; (0, 0) for a gap."""
+
+    def ring(self, mailbox_id: int, modseq: int) -> None:
+        self.append((mailbox_id, modseq))
+
+    def arrived(self, mailbox_id: int, modseq: int, uid: int, at: int) -> None:
+        self.append((mailbox_id, modseq, uid, at))
+
+    def look_all(self) -> None:
+        self.append((0, 0))
+
+
 @pytest.fixture
-async def heard(redis_urls: dict[str, str]) -> AsyncIterator[list[tuple[int, int]]]:
-    heard: list[tuple[int, int]] = []
-    listener = Listener(
-        redis_urls["imap"], lambda box, modseq: heard.append((box, modseq)), lambda: heard.append((0, 0))
-    )
+async def heard(redis_urls: dict[str, str]) -> AsyncIterator[Heard]:
+    heard = Heard()
+    listener = Listener(redis_urls["imap"], heard)
     task = asyncio.create_task(listener.listen())
     await until(lambda: listener.is_connected)
     yield heard
@@ -40,9 +51,7 @@ async def heard(redis_urls: dict[str, str]) -> AsyncIterator[list[tuple[int, int
     await listener.close()
 
 
-async def test_what_rings_is_heard_once_with_its_latest_modseq(
-    redis_urls: dict[str, str], heard: list[tuple[int, int]]
-) -> None:
+async def test_what_rings_is_heard_once_with_its_latest_modseq(redis_urls: dict[str, str], heard: Heard) -> None:
     bell = Bell(redis_urls["submission"])
     bell.ring(((7, 3), (8, 1)))
     bell.ring(((7, 4),))
@@ -52,7 +61,7 @@ async def test_what_rings_is_heard_once_with_its_latest_modseq(
 
 
 async def test_rings_that_may_wait_are_gathered(
-    redis_urls: dict[str, str], heard: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    redis_urls: dict[str, str], heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bell, publications = Bell(redis_urls["imap"], gather=0.05), 0
     publish = bell._redis.publish
@@ -77,10 +86,25 @@ async def test_ringing_into_the_void_neither_waits_nor_fails() -> None:
     await bell.close()
 
 
-def test_rings_survive_the_wire_and_garbage_does_not() -> None:
-    payload = contract.write_rings([(1, 2), (3, 4)])
-    assert contract.read_rings(payload) == [contract.Ring(1, 2), contract.Ring(3, 4)]
-    assert contract.read_rings(b"x:1,,5,6:7:8,-1:2,9:1" + b"0" * 50) == []
+async def test_what_came_is_told_before_it_rings(redis_urls: dict[str, str], heard: Heard) -> None:
+    bell = Bell(redis_urls["submission"])
+    bell.announce([(7, 3, 1, 50), (8, 1, 9, 60)])
+    bell.announce([(7, 4, 2, 70)])
+    await until(lambda: (8, 1) in heard and (7, 4) in heard)
+    await bell.close()
+    assert heard == [(0, 0), (7, 3, 1, 50), (8, 1, 9, 60), (7, 4, 2, 70), (7, 4), (8, 1)]
+
+
+def test_strokes_survive_the_wire_and_garbage_does_not() -> None:
+    payload = contract.write([(1, 2), (3, 4)], [(3, 4, 5, 6)])
+    assert contract.read(payload) == ([(1, 2), (3, 4)], [(3, 4, 5, 6)])
+    assert contract.read(b"x:1,,5,6:7:8,-1:2,1:2:3:,1:2:3:4:5,9:1" + b"0" * 90) == ([], [])
+
+
+def test_versions_that_do_not_know_arrivals_hear_their_rings() -> None:
+    payload = contract.write([(3, 4)], [(3, 4, 5, 6)])
+    known = [part.partition(b":") for part in payload.split(b",")]
+    assert [(int(box), int(modseq)) for box, _, modseq in known if modseq.isdigit()] == [(3, 4)]
 
 
 async def test_the_burst_goes_and_no_more_across_replicas(redis_urls: dict[str, str]) -> None:

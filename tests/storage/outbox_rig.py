@@ -8,7 +8,7 @@ import psycopg
 
 from shared.address import Address
 from shared.storage.accounts import Account
-from shared.storage.deliveries import ACCEPT, Incoming, Outgoing, _Deliver
+from shared.storage.deliveries import ACCEPT, Incoming, Outcome, Outgoing, _Deliver
 from tests.storage.conftest import QUOTA, one
 
 Owner = psycopg.Connection[tuple[Any, ...]]
@@ -84,9 +84,10 @@ def destination(owner: Owner, domain: str) -> int:
     return int(one(owner, "SELECT id FROM chatmail.destination WHERE domain = %s", domain))
 
 
-def put(owner: Owner, incoming: Incoming, quota: int = QUOTA) -> None:
+def put(owner: Owner, incoming: Incoming, quota: int = QUOTA) -> Outcome:
     """Accept a message, as the doors do."""
-    owner.execute(ACCEPT.encode(), _Deliver(quota).parameters([incoming])).fetchall()
+    rows = owner.execute(ACCEPT.encode(), _Deliver(quota).parameters([incoming])).fetchall()
+    return _Deliver.answers([incoming], rows, 0)[0]
 
 
 def born(owner: Owner) -> Account:

@@ -77,7 +77,7 @@ async def test_one_body_has_the_right_holders(
     assert_balanced(owner)
     assert waiting(owner) == sorted(set(elsewhere))
     assert len(outcome.destinations) == len({address.partition("@")[2] for address in elsewhere})
-    assert sorted(mailbox for mailbox, _ in outcome.rung) == sorted(set(people.boxes(here)))
+    assert sorted(mailbox for mailbox, *_ in outcome.arrivals) == sorted(set(people.boxes(here)))
 
 
 @pytest.mark.parametrize("first", ["ann", ""], ids=["with a copy here", "without"])
@@ -87,7 +87,7 @@ async def test_the_same_octets_again_queue_nothing_twice(
     incoming = letter(people.ann, "x@a.test", here=people.boxes(first))
     await deliveries.store(incoming)
     again = stored(await deliveries.store(incoming))
-    assert (again.destinations, again.rung) == ((), ())
+    assert (again.destinations, again.arrivals) == ((), ())
     assert waiting(owner) == ["x@a.test"]
     assert_balanced(owner)
 

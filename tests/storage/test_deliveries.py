@@ -19,7 +19,7 @@ async def test_every_recipient_gets_it_and_the_body_is_stored_once(
     bodies_before = one(owner, "SELECT count(*) FROM chatmail.body")
     stored = await deliveries.store(message(*boxes))
     assert isinstance(stored, Stored)
-    assert [mailbox for mailbox, _ in stored.rung] == sorted(boxes)
+    assert [mailbox for mailbox, *_ in stored.arrivals] == sorted(boxes)
     assert stored.holders == 5
     assert one(owner, "SELECT count(*) FROM chatmail.body") == bodies_before + 1
     for box in boxes:
@@ -36,7 +36,7 @@ async def test_the_same_octets_again_are_stored_once(
     first, second = await deliveries.store(incoming), await deliveries.store(incoming)
     assert isinstance(first, Stored)
     assert isinstance(second, Stored)
-    assert (len(first.rung), len(second.rung), second.holders) == (1, 0, 1)
+    assert (len(first.arrivals), len(second.arrivals), second.holders) == (1, 0, 1)
     assert one(owner, "SELECT count(*) FROM chatmail.message WHERE mailbox_id = %s", box) == 1
     assert one(owner, "SELECT uidnext FROM chatmail.mailbox WHERE id = %s", box) == 2
 
@@ -48,7 +48,7 @@ async def test_a_repeat_reaches_only_those_it_had_not_reached(
     await deliveries.store(message(ann))
     again = await deliveries.store(message(ann, bob))
     assert isinstance(again, Stored)
-    assert [mailbox for mailbox, _ in again.rung] == [bob]
+    assert [mailbox for mailbox, *_ in again.arrivals] == [bob]
     holders = "SELECT sum(holders) FROM chatmail.body_holders h JOIN chatmail.message m ON m.body_id = h.body_id"
     assert one(owner, f"{holders} WHERE m.mailbox_id = %s", bob) == 1
 

@@ -31,6 +31,7 @@ from shared.listen.disk import Disk
 from shared.smtp.spool import Budget
 from shared.storage.appends import Appends
 from shared.storage.database import Database, connect
+from shared.storage.deliveries import Outcome, Stored
 from shared.storage.mailboxes import Mailboxes
 from tests.storage.conftest import QUOTA
 from tests.storage.outbox_rig import assert_balanced, born, letter, put
@@ -137,6 +138,7 @@ class Sessions(RuleBasedStateMachine):
         ground.runner.run(ground.store.create(self.person.account_id, "Other"))
         ground.runner.run(ground.store.create(other.account_id, "Secret"))
         self.highest = dict.fromkeys(BOXES, 0)
+        self.bells: list[tuple[int, int, int]] = []  # that nobody has heard yet
         self.clients = [self._client() for _ in range(3)]
         for _ in range(4):
             self.deliver()
@@ -190,10 +192,31 @@ class Sessions(RuleBasedStateMachine):
 
     @rule()
     def deliver(self) -> None:
+        self._put()
+        self._ring(self.person.mailbox_id, 0)
+
+    @rule(later=st.booleans())
+    def deliver_with_a_bell_that_says_what_came(self, later: bool) -> None:
+        stored = self._put()
+        assert isinstance(stored, Stored)
+        self.bells += [arrival[1:] for arrival in stored.arrivals]
+        if not later:
+            self.hear_the_bells(backwards=False)
+
+    @rule(backwards=st.booleans())
+    def hear_the_bells(self, backwards: bool) -> None:
+        bells, self.bells = self.bells[:: -1 if backwards else 1], []
+        for modseq, uid, at in bells:
+            for client in self.clients:
+                talk = client.session.talk
+                if talk.watched == self.person.mailbox_id:
+                    talk.arrivals.hear(modseq, uid, at)
+                    talk.heard = max(talk.heard, modseq)
+
+    def _put(self) -> Outcome:
         salt = next(_salts)
         body = b"Subject: %d\r\n\r\ntext\r\n" % salt
-        put(self.ground.owner, letter(None, here=(self.person.mailbox_id,), body=body, salt=salt))
-        self._ring(self.person.mailbox_id, 0)
+        return put(self.ground.owner, letter(None, here=(self.person.mailbox_id,), body=body, salt=salt))
 
     @rule(at=st.integers(0, 2), box=st.sampled_from(BOXES), times=st.integers(1, 2))
     def append(self, at: int, box: str, times: int) -> None:

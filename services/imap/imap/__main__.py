@@ -57,7 +57,7 @@ async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
     database = await connect(chosen.database_url, "imap", may_be_late=not chosen.imap_condstore)
     logins, registry = Logins(chosen.redis_url), Registry()
     ringing = Bell(chosen.redis_url, GATHER_SECONDS)
-    hearing = bell.Listener(chosen.redis_url, registry.ring, registry.look_all)
+    hearing = bell.Listener(chosen.redis_url, registry)
     # A crash takes lazy changes back, and modseqs with them: the next bells would seem to be old ones.
     database.read.on_back = registry.look_all
     try:

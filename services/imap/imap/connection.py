@@ -169,6 +169,10 @@ class Connection(asyncio.Protocol):
 
     # What the bell and the clock tell
 
+    def arrived(self, modseq: int, uid: int, at: int) -> None:
+        """See `imap.registry.Listener`."""
+        self._talk.arrivals.hear(modseq, uid, at)
+
     def ring(self, modseq: int) -> None:
         """See `imap.registry.Listener`."""
         self._talk.heard = max(self._talk.heard, modseq)

@@ -16,6 +16,9 @@ class Listener(Protocol):
     def ring(self, modseq: int) -> None:
         """Hear that the watched mailbox has come to `modseq`."""
 
+    def arrived(self, modseq: int, uid: int, at: int) -> None:
+        """Hear that this modseq of the watched mailbox, for which it rings next, is that of a message without flags."""
+
     def look(self) -> None:
         """Look, whatever was heard."""
 
@@ -80,6 +83,11 @@ class Registry:
         """Pass on a bell."""
         for listener in tuple(self._watching.get(mailbox_id, ())):
             listener.ring(modseq)
+
+    def arrived(self, mailbox_id: int, modseq: int, uid: int, at: int) -> None:
+        """Pass on what a bell that comes next is about; `at` in ms since 1970."""
+        for listener in self._watching.get(mailbox_id, ()):
+            listener.arrived(modseq, uid, at)
 
     def touched(self, mailbox_id: int, by: Listener) -> None:
         """One connection has changed a mailbox: let the others that watch it look."""

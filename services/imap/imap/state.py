@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from imap.arrivals import Arrivals
 from imap.store import Account, Doorkeeper, Enclosed, Letterbox, Output, Store, Tokens
 from imap.view import View
 
@@ -163,6 +164,7 @@ class Conversation:
     tag: bytes = b""  # of the command that IDLE or AUTHENTICATE waits to finish
     failed_logins: int = 0
     heard: int = 0
+    arrivals: Arrivals = field(default_factory=Arrivals)  # what bells told besides
     must_look: bool = False
     starts_tls: bool = False  # the connection is to be upgraded now
     starts_compression: bool = False  # … is to be compressed from here on

@@ -499,6 +499,28 @@ async def test_who_changes_flags_rings_for_other_processes_and_hears_nothing_new
     await wire.close()
 
 
+@pytest.mark.parametrize(("gap", "asked"), [(0, 0), (1, 1)], ids=["the next change", "one was missed"])
+async def test_a_bell_that_says_what_came_spares_the_question(gap: int, asked: int) -> None:
+    rig = secure_rig(("mail", "subject=One"))
+    idling = await logged_in(rig)
+    await say(idling, "SELECT INBOX")
+    await say(idling, "NOOP")
+    await idling.send(b"i IDLE\r\n")
+    assert await idling.readline() == b"+ idling\r\n"
+    rig.store.calls.clear()
+    for _ in range(gap + 1):
+        rig.store.deliver(rig.inbox.mailbox_id, b"Subject: Two\r\n\r\n")
+    box = rig.inbox
+    rig.registry.arrived(box.mailbox_id, box.modseq, box.uidnext - 1, 0)
+    rig.registry.ring(box.mailbox_id, box.modseq)
+    assert await idling.readline() == b"* %d EXISTS\r\n" % (2 + gap)
+    assert rig.store.calls.count("changes") == asked
+    await idling.send(b"DONE\r\n")
+    assert (await idling.readline()).startswith(b"i OK")
+    assert b"Subject: Two\r\n" in await say(idling, "UID FETCH 2 BODY[]")
+    await idling.close()
+
+
 async def test_what_another_process_did_is_heard_by_its_bell() -> None:
     rig = secure_rig(("mail", "subject=One"))
     idling = await logged_in(rig)

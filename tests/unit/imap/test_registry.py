@@ -6,10 +6,14 @@ from imap.registry import MAX_SESSIONS, Registry
 class Heard:
     def __init__(self) -> None:
         self.rings: list[int] = []
+        self.arrivals: list[tuple[int, int, int]] = []
         self.looks = 0
 
     def ring(self, modseq: int) -> None:
         self.rings.append(modseq)
+
+    def arrived(self, modseq: int, uid: int, at: int) -> None:
+        self.arrivals.append((modseq, uid, at))
 
     def look(self) -> None:
         self.looks += 1
@@ -29,6 +33,15 @@ def test_a_bell_wakes_those_who_watch() -> None:
     registry.ring(7, 100)
     registry.ring(9, 100)
     assert (ann.rings, bob.rings) == ([100], [])
+
+
+def test_what_came_is_told_to_those_who_watch() -> None:
+    registry, ann, bob = two()
+    registry.watch(ann, 7)
+    registry.watch(bob, 8)
+    registry.arrived(7, 100, 3, 50)
+    registry.arrived(9, 100, 3, 50)
+    assert (ann.arrivals, bob.arrivals) == ([(100, 3, 50)], [])
 
 
 def test_who_watches_another_mailbox_no_longer_hears_the_first() -> None:

@@ -16,9 +16,12 @@ async def look(talk: Conversation) -> None:
     """Follow the store and write the news; raise Gone, Astray or Unavailable, after which a look is still due."""
     view, heard = talk.mailbox, talk.heard
     is_done = False
+    told = talk.arrivals.take(view, heard, talk.now())
+    may_trust = not talk.must_look and not talk.tells_modseqs
     talk.must_look = False
     try:
-        changes = await talk.store.changes(view.mailbox_id, view.modseq, view.uidnext)
+        changes = told if may_trust else None
+        changes = changes or await talk.store.changes(view.mailbox_id, view.modseq, view.uidnext)
         if changes is None:
             raise Gone
         if changes.modseq < view.modseq:  # a crash took changes back: others have their modseqs now, or will have
