@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -35,6 +36,12 @@ async def build(database_urls: dict[str, str], redis_urls: dict[str, str]) -> As
     yield build
     for thing in opened:
         await thing.close()
+
+
+@pytest.fixture(autouse=True)
+def no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures are forgiven with time, of which a slow machine has more."""
+    monkeypatch.setattr(login_room, "time", SimpleNamespace(monotonic=lambda: 1000.0))
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ async def test_words_in_the_clear_after_starttls_end_it(rig: Rig) -> None:
     [result] = await rig.send()
     assert (result.outcome, result.enhanced[:4]) == (LATER, "4.7.")
     assert rig.remote.commands[:2] == ["EHLO mx.here.test", "STARTTLS"]
-    rest = "".join(rig.remote.commands[2:])  # the words may come behind our ClientHello, which the remote notes as commands
+    rest = "".join(rig.remote.commands[2:])  # a ClientHello, where the words come behind it
     assert rest[:2] in ("", "\x16\x03"), "no SMTP command after it, in the clear"
 
 
