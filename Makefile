@@ -11,7 +11,7 @@ STRANGERS = tests/strangers tests/clients tests/dovecot tests/proxies tests/depl
 DOCKER = tests/docker
 SLOWER = $(FAULTS) $(FUZZ) $(STRANGERS) $(DOCKER)
 
-.PHONY: up test check fmt lock test-fuzz test-faults test-strangers test-docker bench bench-out bench-imap bench-compare clean
+.PHONY: up test check fmt lock test-fuzz test-faults test-strangers test-docker bench bench-all bench-out bench-imap bench-compare bench-soak bench-scale bench-plots clean
 
 up: $(VENV)/run.stamp
 	@exec $(BIN)/chatmail up $(ARGS)
@@ -47,6 +47,10 @@ test-docker: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench $(ARGS)
 
+# The programme: every experiment, or those that are named: ARGS="fan-out logins".
+bench-all: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.programme $(ARGS)
+
 bench-out: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.out $(ARGS)
 
@@ -57,6 +61,18 @@ bench-imap: $(VENV)/dev.stamp
 # Beside Debian's Postfix and Dovecot, as root.
 bench-compare: $(VENV)/dev.stamp
 	$(BIN)/python -m bench.compare $(ARGS)
+
+# An hour under a steady load: what grows?
+bench-soak: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.soak $(ARGS)
+
+# Large mailboxes, a million messages (8 GB of disk), a slower disk (a C compiler).
+bench-scale: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.scale $(ARGS)
+
+# bench/results/ as pictures in docs/performance/.
+bench-plots: $(VENV)/dev.stamp
+	$(BIN)/python -m bench.plots $(ARGS)
 
 # Needs uv. The locks name no package index: they are the same wherever packages are fetched from.
 lock:

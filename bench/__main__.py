@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from bench import database, report
-from bench.client import Job
-from bench.run import measure
+from bench.loop import Timing
+from bench.run import job_for, measure
 from tests.suite import Suite
 
 # The load comes from few addresses and writes faster than people do.
@@ -23,26 +23,13 @@ def main() -> None:
     wanted = _arguments()
     with Suite(settings=SETTINGS) as suite:
         database.count_calls(suite.owner_url)
-        runs = [measure(suite, _job(suite, wanted, users)) for users in wanted.users]
+        timing = Timing(wanted.warm_up, wanted.seconds)
+        jobs = [job_for(suite, users, wanted.size, timing, is_pipelining=wanted.pipelining) for users in wanted.users]
+        runs = [measure(suite, job) for job in jobs]
     found = report.as_json(runs, {**SETTINGS, **_chosen(wanted)})
     print(report.as_text(found))
     if wanted.json:
         wanted.json.write_text(json.dumps(found, indent=2) + "\n")
-
-
-def _job(suite: Suite, wanted: argparse.Namespace, users: int) -> Job:
-    ports = suite.ports
-    return Job(
-        host=suite.address,
-        submissions=ports["port_submissions"],
-        imaps=ports["port_imaps"],
-        domain=suite.domain,
-        users=users,
-        size=wanted.size,
-        warm_up=wanted.warm_up,
-        seconds=wanted.seconds,
-        is_pipelining=wanted.pipelining,
-    )
 
 
 def _chosen(wanted: argparse.Namespace) -> dict[str, str]:

@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from bench import accounting, database
 from bench.client import Job
+from bench.loop import Load, Timing
 from tests.suite import Suite
 
 ROOT = Path(__file__).parent.parent
@@ -60,17 +61,32 @@ def measure(suite: Suite, job: Job) -> Figures:
     )
 
 
-def observe(roots: Mapping[str, int], job: Job, folder: Path) -> Observed:
-    """Run the load generator and measure it and the servers whose processes are `roots`; its figures go by `folder`."""
+def job_for(suite: Suite, users: int, size: int, timing: Timing, *, is_pipelining: bool = False) -> Job:
+    """Return what users who write to themselves are to do at a suite."""
+    return Job(
+        warm_up=timing.warm_up,
+        seconds=timing.seconds,
+        users=users,
+        host=suite.address,
+        submissions=suite.ports["port_submissions"],
+        imaps=suite.ports["port_imaps"],
+        domain=suite.domain,
+        size=size,
+        is_pipelining=is_pipelining,
+    )
+
+
+def observe(roots: Mapping[str, int], load: Load, folder: Path, generator: str = "bench.client") -> Observed:
+    """Run a load generator and measure it and the servers whose processes are `roots`; its figures go by `folder`."""
     figures = folder / "figures.json"
-    client = _start(job, figures)
+    client = _start(generator, load, figures)
     _await(client, "begin")
     at_begin, written = accounting.cpu(roots), accounting.written(folder)
     _await(client, "end")
     at_end, written = accounting.cpu(roots), accounting.written(folder) - written
     found = _finish(client, figures)
     return Observed(
-        users=job.users,
+        users=load.users,
         seconds=found.pop("seconds"),
         client_cpu=found.pop("cpu"),
         all_cycles=found.pop("all_cycles"),
@@ -87,8 +103,23 @@ def components(suite: Suite) -> dict[str, int]:
     return {**status["services"], **status["servers"]}
 
 
-def _start(job: Job, figures: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "bench.client", json.dumps(asdict(job)), str(figures)]
+def together(rounds: Sequence[Observed]) -> Observed:
+    """Put rounds of one kind together: sums, latencies in one heap, memory as it was at its most."""
+    cycles = sum(one.cycles for one in rounds)
+    return Observed(
+        users=rounds[0].users,
+        seconds=sum(one.seconds for one in rounds),
+        latencies={name: [value for one in rounds for value in one.latencies[name]] for name in rounds[0].latencies},
+        cpu={name: sum(one.cpu[name] for one in rounds) for name in rounds[0].cpu},
+        client_cpu=sum(one.client_cpu for one in rounds),
+        memory=max((one.memory for one in rounds), key=lambda memory: sum(memory.values())),
+        written=sum(one.written * one.cycles for one in rounds) / cycles,
+        all_cycles=sum(one.all_cycles for one in rounds),
+    )
+
+
+def _start(generator: str, load: Load, figures: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", generator, json.dumps(asdict(load)), str(figures)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

@@ -5,17 +5,16 @@ UID STORE and UID EXPUNGE each answered before the next, then IDLE again. A clie
 FETCH in one breath, and UID STORE, UID EXPUNGE and IDLE in another: seven flights in all become four.
 """
 
-import base64
 import re
 import time
 from dataclasses import dataclass
 
 from bench.messages import Messages
+from bench.smtp import PASSWORD, Smtp, envelope, log_in
 from bench.wire import Wire, connect
 
 _UIDNEXT = re.compile(rb"\[UIDNEXT (\d+)\]")
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n$")
-PASSWORD = "a password for the bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +27,6 @@ class Door:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """Seconds since the first octet of MAIL: 250, EXISTS, the last octet of FETCH's answer, idling again."""
-
-    accepted: float
-    told: float
-    readable: float
-    done: float
-
-
 class User:
     """A user who writes to itself, so that whoever waits for the message is known without looking."""
 
@@ -48,8 +37,9 @@ class User:
         self._messages = Messages(address, size)
         self._name = address.partition("@")[0]
         self._sent = self._tag = self._uidnext = 0
-        self._envelope = f"MAIL FROM:<{address}>\r\nRCPT TO:<{address}>\r\nDATA\r\n".encode()
-        self._smtp = self._imap = Wire()
+        self._envelope = envelope(address, [address])
+        self._imap = Wire()
+        self._smtp = Smtp(Wire())
 
     async def connect(self) -> None:
         """Log in at both doors (the first time makes the account) and idle."""
@@ -66,31 +56,28 @@ class User:
 
     async def log_in_to_send(self) -> None:
         """Log in at the submission door alone."""
-        self._smtp = await connect(self._door.host, self._door.submissions, self._door.source)
-        await self._reply(b"220")
-        self._smtp.write(b"EHLO bench\r\n")
-        await self._reply(b"250")
-        plain = base64.b64encode(f"\0{self._address}\0{PASSWORD}".encode())
-        self._smtp.write(b"AUTH PLAIN " + plain + b"\r\n")
-        await self._reply(b"235")
+        door = self._door
+        self._smtp = await log_in(door.host, door.submissions, door.source, self._address)
 
     async def send_to(self, recipient: str, name: str) -> None:
         """Send somebody a message whose Message-ID is `name`, and return at its 250."""
-        envelope = f"MAIL FROM:<{self._address}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
-        await self._send(envelope.encode(), self._messages.numbered(name))
+        await self._smtp.send(envelope(self._address, [recipient]), self._messages.numbered(name))
 
     def close(self) -> None:
         self._smtp.close()
         self._imap.close()
 
-    async def cycle(self) -> Cycle:
-        """Send a message, hear of it, fetch it, remove it."""
+    async def cycle(self) -> dict[str, float]:
+        """Send a message, hear of it, fetch it, remove it.
+
+        Returns seconds since the first octet of MAIL: 250, EXISTS, the last octet of FETCH's answer, idling again.
+        """
         self._sent += 1
         name = f"{self._name}.{self._sent}.{time.time_ns()}"
         message = self._messages.numbered(name)
         self._imap.listen()
         start = time.perf_counter()
-        await self._send(self._envelope, message)
+        await self._smtp.send(self._envelope, message)
         accepted = time.perf_counter()
         await self._hear()
         body = await self._fetch()
@@ -98,14 +85,8 @@ class User:
         assert name.encode() in body, "another message than was sent"
         await self._remove()
         done = time.perf_counter()
-        return Cycle(accepted - start, self._imap.heard_at - start, readable - start, done - start)
-
-    async def _send(self, envelope: bytes, message: bytes) -> None:
-        self._smtp.write(envelope)
-        for code in (b"250", b"250", b"354"):
-            await self._reply(code)
-        self._smtp.write(message + b".\r\n")
-        await self._reply(b"250")
+        steps = {"accepted": accepted, "told": self._imap.heard_at, "readable": readable, "done": done}
+        return {name: at - start for name, at in steps.items()}
 
     async def _hear(self) -> None:
         while b"EXISTS" not in await self._imap.line():
@@ -163,8 +144,3 @@ class User:
                 heard.append(await self._imap.octets(int(literal[1])))
         assert line.startswith(tag + b"OK"), line
         return b"".join([*heard, line])
-
-    async def _reply(self, code: bytes) -> None:
-        while (line := await self._smtp.line())[3:4] == b"-":
-            pass
-        assert line.startswith(code), line

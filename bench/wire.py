@@ -1,4 +1,4 @@
-"""One TLS connection of the load generator, as lines and literals.
+"""One connection of the load generator, under TLS but at its beginning, as lines and literals.
 
 Strategy: a protocol with one buffer and one waiter, read by one coroutine at a time; what is there already is read
 without a turn of the event loop, so that the generator stays cheap beside the servers it measures.
@@ -7,6 +7,7 @@ without a turn of the event loop, so that the generator stays cheap beside the s
 import asyncio
 import ssl
 import time
+from functools import cache
 
 
 class Wire(asyncio.Protocol):
@@ -15,7 +16,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._waiter: asyncio.Future[None] | None = None
-        self._transport: asyncio.WriteTransport | None = None
+        self._transport: asyncio.Transport | None = None
         self._is_listening = False
         self._is_lost = False
         self.heard_at = 0.0
@@ -37,6 +38,12 @@ class Wire(asyncio.Protocol):
     def listen(self) -> None:
         """Note the time of what comes next."""
         self._is_listening = True
+
+    async def start_tls(self) -> None:
+        """Turn to TLS; everything that was said in the clear has been read."""
+        assert self._transport
+        loop = asyncio.get_running_loop()
+        self._transport = await loop.start_tls(self._transport, self, _context())
 
     def write(self, octets: bytes) -> None:
         assert self._transport
@@ -74,13 +81,15 @@ class Wire(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
-async def connect(host: str, port: int, source: str) -> Wire:
-    """Connect under TLS from a source address; the certificate is the suite's own and not looked at."""
+async def connect(host: str, port: int, source: str, *, is_tls: bool = True) -> Wire:
+    """Connect from a source address; the certificate is the suite's own and not looked at."""
     loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(Wire, host, port, ssl=_context(), local_addr=(source, 0))
+    tls = _context() if is_tls else None
+    _, wire = await loop.create_connection(Wire, host, port, ssl=tls, local_addr=(source, 0))
     return wire
 
 
+@cache
 def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

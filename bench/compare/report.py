@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.compare.sides import Side
 from bench.report import SHARES, machine, share_of
-from bench.run import Observed
+from bench.run import Observed, together
 
 LATENCIES = {"accepted": "accept (MAIL to 250)", "after": "accept to readable", "done": "whole cycle"}
 _WIDE = 22
@@ -82,26 +82,24 @@ def _numbers(title: str, runs: Sequence[Mapping[str, Any]], word: str, digits: i
 
 
 def _together(rounds: Sequence[Observed]) -> dict[str, Any]:
-    cycles = sum(one.cycles for one in rounds)
-    cpu = {part: sum(one.cpu[part] for one in rounds) / cycles * 1e6 for part in rounds[0].cpu}
+    whole = together(rounds)
+    cycles, cpu = whole.cycles, {part: used / whole.cycles * 1e6 for part, used in whole.cpu.items()}
     server_cpu = sum(cpu.values())
-    heaps = {
-        word: [value for one in rounds for value in one.latencies[word]] for word in ("accepted", "readable", "done")
-    }
+    heaps = dict(whole.latencies)
     pairs = zip(heaps["readable"], heaps["accepted"], strict=True)
     heaps["after"] = [readable - accepted for readable, accepted in pairs]
     return {
         "cycles": cycles,
-        "cycles_a_second": cycles / sum(one.seconds for one in rounds),
+        "cycles_a_second": cycles / whole.seconds,
         "milliseconds": {
             word: {f"p{share}": share_of(heaps[word], share) * 1e3 for share in SHARES} for word in LATENCIES
         },
         "cpu": cpu,
         "server_cpu": server_cpu,
         "messages_a_core": 1e6 / server_cpu if server_cpu else 0.0,
-        "client_cpu": sum(one.client_cpu for one in rounds) / cycles * 1e6,
-        "memory_mb": max(sum(one.memory.values()) for one in rounds) / 1e6,
-        "written": sum(one.written * one.cycles for one in rounds) / cycles,
+        "client_cpu": whole.client_cpu / cycles * 1e6,
+        "memory_mb": sum(whole.memory.values()) / 1e6,
+        "written": whole.written,
         "each_round": [sum(one.cpu.values()) / one.cycles * 1e6 for one in rounds],
     }
 

@@ -3,7 +3,7 @@
 import ssl
 
 from bench.imap.wire import Wire, connect, now
-from bench.user import PASSWORD
+from bench.smtp import PASSWORD
 
 
 class Phone:

@@ -8,12 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-from argon2 import PasswordHasher
-
-from bench import accounting
+from bench import accounting, accounts
 from bench.imap.client import Place
-from bench.user import PASSWORD
 from tests.dovecot_server import Dovecot
 from tests.suite import Suite
 
@@ -71,7 +67,7 @@ class Server:
 def ours(users: int) -> Iterator[Server]:
     """Run a suite with so many accounts."""
     with Suite(settings=SETTINGS) as suite:
-        _make_accounts(suite, users)
+        accounts.make(suite.owner_url, suite.domain, PREFIX, users)
         status, ports = suite.status, suite.ports
         place = Place(suite.address, ports["port_imaps"], ports["port_submissions"], suite.domain, PREFIX)
         yield Server("ours", place, {**status["services"], **status["servers"]}, ("imap",))
@@ -83,12 +79,3 @@ def dovecot(users: int) -> Iterator[Server]:
     with Dovecot(clients=users, more=DOVECOT) as running:
         place = Place(running.address, running.imaps, 0, "bench.test", PREFIX)
         yield Server("dovecot", place, {"dovecot": running.pid}, ("dovecot",))
-
-
-def _make_accounts(suite: Suite, users: int) -> None:
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    with psycopg.connect(suite.owner_url) as connection:
-        connection.execute(
-            "SELECT chatmail.make_account(%s || lpad(n::text, 5, '0') || '@' || %s, %s) FROM generate_series(0, %s) n",
-            (PREFIX, suite.domain, cheap, users - 1),
-        )

@@ -6,10 +6,8 @@ Every sender keeps one submission connection and has one message in flight: MAIL
 """
 
 import asyncio
-import base64
 import itertools
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +15,11 @@ from dataclasses import dataclass
 
 import uvloop
 
+from bench.client import source
+from bench.loop import cpu_seconds
 from bench.messages import Messages
-from bench.user import PASSWORD
-from bench.wire import Wire, connect
-
-SOURCES = 8  # accounts are born fast only where not all come from one address
+from bench.smtp import Smtp, envelope, log_in
+from bench.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +38,22 @@ class Sender:
 
     def __init__(self, job: Job, number: int) -> None:
         self._address = f"sender{number:04}@{job.domain}"
-        self._source = f"{job.host.rpartition('.')[0]}.{1 + number % SOURCES}"
+        self._source = source(job.host, number)
         self._messages = Messages(self._address, job.size)
         self._job = job
-        self._wire = Wire()
+        self._smtp = Smtp(Wire())
 
     async def connect(self) -> None:
         """Log in."""
-        self._wire = await connect(self._job.host, self._job.port, self._source)
-        await self._reply(b"220")
-        self._wire.write(b"EHLO bench\r\n")
-        await self._reply(b"250")
-        plain = base64.b64encode(f"\0{self._address}\0{PASSWORD}".encode())
-        self._wire.write(b"AUTH PLAIN " + plain + b"\r\n")
-        await self._reply(b"235")
+        self._smtp = await log_in(self._job.host, self._job.port, self._source, self._address)
 
     async def send(self, number: int, domain: str) -> float:
         """Send one message and return the seconds until it was accepted."""
         started = time.perf_counter()
         recipient = f"someone{number}@{domain}"
-        self._wire.write(f"MAIL FROM:<{self._address}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode())
-        for code in (b"250", b"250", b"354"):
-            await self._reply(code)
-        self._wire.write(self._messages.numbered(f"{number}.{time.time_ns()}") + b".\r\n")
-        await self._reply(b"250")
+        message = self._messages.numbered(f"{number}.{time.time_ns()}")
+        await self._smtp.send(envelope(self._address, [recipient]), message)
         return time.perf_counter() - started
-
-    async def _reply(self, code: bytes) -> None:
-        while (line := await self._wire.line())[3:4] == b"-":
-            pass
-        assert line.startswith(code), line
 
 
 async def work(job: Job) -> None:
@@ -84,19 +68,14 @@ async def work(job: Job) -> None:
 
 async def _send(senders: Sequence[Sender], count: int, domains: Sequence[str]) -> dict[str, object]:
     letters = zip(range(count), itertools.cycle(domains), strict=False)
-    began, used = time.perf_counter(), _cpu()
+    began, used = time.perf_counter(), cpu_seconds()
     took = await asyncio.gather(*(_take_turns(sender, letters) for sender in senders))
     seconds = time.perf_counter() - began
-    return {"seconds": seconds, "cpu": _cpu() - used, "accepted": [one for line in took for one in line]}
+    return {"seconds": seconds, "cpu": cpu_seconds() - used, "accepted": [one for line in took for one in line]}
 
 
 async def _take_turns(sender: Sender, letters: Iterator[tuple[int, str]]) -> list[float]:
     return [await sender.send(number, domain) for number, domain in letters]
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
