@@ -493,25 +493,26 @@ class MemoryDoorkeeper:
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
-        self._passwords: dict[str, tuple[int, str]] = {}
+        self._passwords: dict[str, tuple[int, str, int]] = {}
         self.is_away = False
         self.is_strict = False  # too many attempts
 
     def know(self, address: str, password: str) -> Box:
         """Make an account; return its INBOX."""
         account_id = len(self._passwords) + 1
-        self._passwords[address] = (account_id, password)
-        return self._store.open_account(account_id)
+        box = self._store.open_account(account_id)
+        self._passwords[address] = (account_id, password, box.mailbox_id)
+        return box
 
     async def login(self, name: str, password: str) -> Account:
         if self.is_away:
             raise Unavailable
         if self.is_strict:
             raise TooOften
-        account_id, wanted = self._passwords.get(name.lower(), (0, None))
+        account_id, wanted, inbox_id = self._passwords.get(name.lower(), (0, None, 0))
         if password != wanted:
             raise Refused
-        return Account(account_id, name.lower())
+        return Account(account_id, name.lower(), inbox_id)
 
 
 def _header(body: bytes) -> bytes:

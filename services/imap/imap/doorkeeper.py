@@ -23,4 +23,4 @@ class Doorkeeper:
         except (login.BadCredentials, login.TooOften) as error:
             abuse.tell(error.word, self._peer)
             raise (Refused if isinstance(error, login.BadCredentials) else TooOften) from None
-        return Account(found.account_id, str(found.address))
+        return Account(found.account_id, str(found.address), found.mailbox_id)

@@ -62,10 +62,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who has logged in."""
+    """Who has logged in; `inbox_id` is the mailbox that will be opened first, most likely (0: not known)."""
 
     account_id: int
     address: str
+    inbox_id: int = 0
 
 
 class Refused(Exception):

@@ -499,6 +499,19 @@ async def test_who_changes_flags_rings_for_other_processes_and_hears_nothing_new
     await wire.close()
 
 
+async def test_who_opens_the_inbox_after_login_has_heard_its_bells_and_need_not_look() -> None:
+    rig = secure_rig(("mail", "subject=One"))
+    wire = await logged_in(rig)
+    await say(wire, "SELECT INBOX")
+    await say(wire, "UID SEARCH ALL")
+    assert "changes" not in rig.store.calls
+    await say(wire, "CREATE Other")
+    await say(wire, "SELECT Other")
+    await say(wire, "UID SEARCH ALL")
+    assert rig.store.calls.count("changes") == 1, "nobody had listened for this one"
+    await wire.close()
+
+
 @pytest.mark.parametrize(("gap", "asked"), [(0, 0), (1, 1)], ids=["the next change", "one was missed"])
 async def test_a_bell_that_says_what_came_spares_the_question(gap: int, asked: int) -> None:
     rig = secure_rig(("mail", "subject=One"))

@@ -28,7 +28,7 @@ class Answering:
 async def test_lets_in() -> None:
     answering = Answering(LoggedIn(3, 4, parse("ann@here.test")))
     found = await Doorkeeper(cast(Login, answering), "hash").login("Ann@here.test", "secret")
-    assert found == Account(3, "ann@here.test")
+    assert found == Account(3, "ann@here.test", 4)
     assert answering.asked == ("Ann@here.test", "secret", "hash")
 
 

@@ -45,5 +45,8 @@ async def enter(talk: Conversation, name: bytes, password: bytes) -> Answer:
         talk.failed_logins += 1
         return _TOO_MANY
     talk.account = account
+    if account.inbox_id:  # whoever hears its bells before it is opened need not look again behind that
+        talk.watched = account.inbox_id
+        talk.watch(account.inbox_id)
     talk.state = State.AUTHENTICATED
     return Answer("OK", "Logged in", f"CAPABILITY {talk.capabilities().decode('ascii')}")
