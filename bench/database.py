@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-WRITING = {"deliver": "deliver", "STORE": "change_flags", "EXPUNGE": "remove_messages"}
+WRITING = {"deliver": "accept", "STORE": "change_flags", "EXPUNGE": "remove_messages"}
 _SETTLING = 1.2  # seconds until a session's counters are seen by others
 
 

@@ -52,38 +52,35 @@ FROM unnest(%b::bigint[]) WITH ORDINALITY q(account_id, ix)
 JOIN chatmail.account a ON a.id = q.account_id JOIN chatmail.mailbox b ON b.account_id = a.id GROUP BY q.ix, a.quota
 """
 
+# Arrays of rows: (UID, flags, microseconds since it came) of what arrived, (UID, flags, modseq) of what was flagged;
+# then what was expunged. Each is asked for by itself: most looks find what arrived and nothing else.
 CHANGES = b"""
-SELECT q.ix, b.modseq, b.uidnext, n.uids, n.flags, n.waited, f.uids, f.flags, x.uids, b.keywords, f.modseqs
+SELECT q.ix, b.modseq, b.uidnext, b.keywords,
+    ARRAY(SELECT ARRAY[m.uid, m.flags | coalesce(m.keywords, 0),
+            (date_part('epoch', clock_timestamp() - coalesce(m.saved, m.arrived)) * 1000000)::bigint]
+        FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.uid >= q.uidnext ORDER BY m.uid),
+    ARRAY(SELECT ARRAY[m.uid, m.flags | coalesce(m.keywords, 0), m.modseq]
+        FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.uid < q.uidnext AND m.uid = ANY (ARRAY(
+            SELECT unnest(c.uids) FROM chatmail.mailbox_change c
+                WHERE c.mailbox_id = b.id AND c.modseq > q.since AND NOT c.is_expunge)) ORDER BY m.uid),
+    ARRAY(SELECT unnest(c.uids) FROM chatmail.mailbox_change c
+        WHERE c.mailbox_id = b.id AND c.modseq > q.since AND c.is_expunge)
 FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, since, uidnext, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
 JOIN chatmail.account a ON a.id = b.account_id
     AND NOT EXISTS (SELECT FROM chatmail.barred x WHERE x.address = a.address)
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
-        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags,
-        array_agg(extract(epoch FROM clock_timestamp() - coalesce(m.saved, m.arrived))::float8) AS waited
-    FROM chatmail.message m WHERE m.mailbox_id = q.mailbox_id AND m.uid >= q.uidnext) n
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids,
-        array_agg(m.flags | coalesce(m.keywords, 0) ORDER BY m.uid) AS flags,
-        array_agg(m.modseq ORDER BY m.uid) AS modseqs
-    FROM (SELECT DISTINCT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
-        WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND NOT c.is_expunge) c
-    JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = c.uid AND m.uid < q.uidnext) f
-CROSS JOIN LATERAL (SELECT array_agg(c.uid ORDER BY c.uid) AS uids
-    FROM (SELECT unnest(c.uids) AS uid FROM chatmail.mailbox_change c
-        WHERE c.mailbox_id = q.mailbox_id AND c.modseq > q.since AND c.is_expunge) c WHERE c.uid < q.uidnext) x
 """
 
 # A header block is a slice of the body: EXTERNAL storage reads it without the rest.
 FETCH = b"""
 SELECT q.ix, m.uid, m.flags | coalesce(m.keywords, 0), m.modseq, m.size,
-    floor(extract(epoch FROM coalesce(m.dated, m.arrived)))::bigint,
-    floor(extract(epoch FROM coalesce(m.saved, m.arrived)))::bigint, m.body_id, b.header_size,
+    floor(date_part('epoch', coalesce(m.dated, m.arrived)))::bigint,
+    floor(date_part('epoch', coalesce(m.saved, m.arrived)))::bigint, m.body_id, b.header_size,
     CASE WHEN q.what & 2 = 2 AND m.size <= %b THEN b.data
         WHEN q.what & 1 = 1 THEN substring(b.data FOR b.header_size) END
 FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::smallint[]) q(ix, mailbox_id, uid, what)
 JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.uid = q.uid
 JOIN chatmail.body b ON b.id = m.body_id
-ORDER BY q.ix, m.uid
 """
 
 READ = b"""
@@ -107,11 +104,10 @@ JOIN chatmail.message m ON m.mailbox_id = q.mailbox_id AND m.modseq > q.since GR
 
 # `flags & 8 <> 0` as the index on what is deleted has it.
 DELETED = b"""
-SELECT q.ix, b.modseq, m.uids
+SELECT q.ix, b.modseq, ARRAY(SELECT m.uid FROM chatmail.message m
+    WHERE m.mailbox_id = b.id AND m.uid < q.before AND m.flags & 8 <> 0 ORDER BY m.uid)
 FROM unnest(%b::bigint[], %b::bigint[]) WITH ORDINALITY q(mailbox_id, before, ix)
 JOIN chatmail.mailbox b ON b.id = q.mailbox_id
-CROSS JOIN LATERAL (SELECT array_agg(m.uid ORDER BY m.uid) AS uids
-    FROM chatmail.message m WHERE m.mailbox_id = b.id AND m.uid < q.before AND m.flags & 8 <> 0) m
 """
 
 EXPUNGE = b"SELECT mailbox_id, uid, modseq FROM chatmail.expunge(%b::bigint[], %b::bigint[])"

@@ -8,6 +8,7 @@ them, so what a statement sees is complete up to the uidnext and modseq it retur
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from shared.mail.mailbox import Changes, Marked, Message, Older, Quota, Snapshot, Status, Uids
@@ -37,12 +38,17 @@ class _Look(Light):
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[Changes | None] = [None] * len(items)
         cursor = await connection.execute(sql.CHANGES, columns, binary=True)
-        for index, modseq, uidnext, uids, flags, waited, changed, changed_flags, *rest in await cursor.fetchall():
-            arrived = tuple(zip(uids or (), flags or (), strict=True))
-            flagged = tuple(zip(changed or (), changed_flags or (), strict=True))
-            gone, words, modseqs = rest
-            others = (tuple(column or ()) for column in (gone, waited, words, modseqs))
-            found[index - 1] = Changes(modseq, uidnext, arrived, flagged, *others)
+        for index, modseq, uidnext, keywords, arrived, flagged, gone in await cursor.fetchall():
+            found[index - 1] = Changes(
+                modseq,
+                uidnext,
+                tuple((uid, flags) for uid, flags, _ in arrived),
+                tuple((uid, flags) for uid, flags, _ in flagged),
+                tuple(sorted(uid for uid in gone if uid < items[index - 1][2])),
+                tuple(microseconds / 1e6 for *_, microseconds in arrived),
+                tuple(keywords or ()),
+                tuple(changed_at for *_, changed_at in flagged),
+            )
         return found
 
 
@@ -69,6 +75,9 @@ class _FetchMessages(Light):
             header = data[:header_size] if data is not None and wanted & 1 else None
             body = data if wanted & 2 and size <= sql.INLINE_LIMIT else None
             found[index - 1].append(Message(uid, flags, modseq, size, arrived, header, body, saved, body_id))
+        for messages in found:
+            if len(messages) > 1:
+                messages.sort(key=attrgetter("uid"))
         return found
 
 

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 async def _serve(chosen: Settings, stopping: asyncio.Event) -> None:
-    database = await connect(chosen.database_url, "queue-worker")
+    database = await connect(chosen.database_url, "queue-worker", may_plan=True)
     housekeeper = _housekeeper(chosen)
     try:
         engine, chores = await _engine(chosen, database)
