@@ -8,6 +8,7 @@ connection is closed. A statement with parameters of rare types, or with text re
 
 import asyncio
 import re
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,13 @@ class _Prepared:
     name: bytes
     encoders: tuple[Encode, ...]
     formats: tuple[int, ...]
+
+    def encoded(self, parameters: Sequence[Any]) -> list[bytes | None]:
+        pairs = zip(self.encoders, parameters, strict=True)
+        try:
+            return [None if value is None else encode(value) for encode, value in pairs]
+        except (struct.error, UnicodeEncodeError) as error:
+            raise psycopg.DataError("a value that its type cannot hold") from error
 
 
 class Link:
@@ -80,9 +88,7 @@ class Link:
         prepared = self._prepared[statement]
         if prepared is None:
             return await self._by_cursor(statement, parameters, binary=True)
-        pairs = zip(prepared.encoders, parameters, strict=True)
-        values = [None if value is None else encode(value) for encode, value in pairs]
-        self._libpq.send_query_prepared(prepared.name, values, prepared.formats, result_format=1)
+        self._libpq.send_query_prepared(prepared.name, prepared.encoded(parameters), prepared.formats, result_format=1)
         try:
             result = await self._answered()
         except psycopg.Error as error:
@@ -90,7 +96,10 @@ class Link:
                 del self._prepared[statement]
             raise
         self._rows.set_pgresult(result)
-        return Rows(self._rows.load_rows(0, result.ntuples, tuple))
+        try:
+            return Rows(self._rows.load_rows(0, result.ntuples, tuple))
+        finally:
+            self._rows.set_pgresult(None)  # it may hold megabytes
 
     async def _prepare(self, statement: bytes | str) -> _Prepared | None:
         numbered = _numbered(statement if isinstance(statement, bytes) else statement.encode())
@@ -126,7 +135,7 @@ class Link:
             await self._answer
         finally:
             self._answer = None
-        result = self._results[-1]
+        result = self._results.pop()
         if result.status == pq.ExecStatus.FATAL_ERROR:
             raise error_from_result(result)
         return result

@@ -51,6 +51,17 @@ async def test_an_error_is_psycopgs_and_the_connection_goes_on(world: World) -> 
         await world.link.execute(b"SELECT FROM nowhere WHERE 1 = %b::int", (1,), binary=True)
 
 
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
+async def test_what_its_type_cannot_hold_is_an_error_of_that_statement(world: World, value: int) -> None:
+    for parameter in (value, [1, value]):
+        kind = b"bigint[]" if isinstance(parameter, list) else b"bigint"
+        with pytest.raises(psycopg.DataError):
+            await world.link.execute(b"SELECT %b::" + kind, (parameter,), binary=True)
+    with pytest.raises(psycopg.DataError):
+        await world.link.execute(b"SELECT %b::text", ("\udcff",), binary=True)
+    assert await world.link.execute(b"SELECT %b::bigint", (1,), binary=True) == [(1,)]
+
+
 async def test_rare_types_text_and_no_parameters_go_by_psycopgs_cursor(world: World) -> None:
     assert await world.link.execute(b"SELECT %b::numeric > 1", (2,), binary=True) == [(True,)]
     assert await world.link.execute("SELECT %s || '!'", ("a",)) == [("a!",)]
