@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from chatmail.nursery import Born, Nursery
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 REMEMBERED_LINES = 20
 
@@ -32,17 +34,19 @@ class Command:
     patience: float = 30.0  # seconds from the stop signal to SIGKILL
     log: IO[bytes] | None = None  # where its output goes; None: to the parent, line by line
     popen: Mapping[str, Any] = field(default_factory=dict)
+    module: str = ""  # whose `main` a nursery may run in its stead
 
 
 class Process:
     """A child that can be started again after it ended."""
 
-    def __init__(self, command: Command, hear: Hear) -> None:
+    def __init__(self, command: Command, hear: Hear, nursery: Nursery | None = None) -> None:
         self.command = command
+        self._nursery = nursery
         self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self.has_said_ready = False
         self._hear = hear
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Born | None = None
         self._listening: asyncio.Task[None] | None = None
 
     @property
@@ -61,8 +65,23 @@ class Process:
         """Start the child; raise OSError if its program cannot be run."""
         self.has_said_ready = False
         self.last_lines.clear()
+        self._process = await self._bear() or await self._run()
+        if self._process.stdout:
+            self._listening = asyncio.create_task(self._listen(self._process.stdout))
+
+    async def _bear(self) -> Born | None:
+        command = self.command
+        if not (command.module and self._nursery and self._nursery.is_open):
+            return None
+        try:
+            return await self._nursery.bear(command.name, command.module, command.environment, command.stop_signal)
+        except OSError as error:
+            self._hear(self.name, f"{error}; services are run by themselves from now on")
+            return None
+
+    async def _run(self) -> asyncio.subprocess.Process:
         output: Any = self.command.log or asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *self.command.words,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
@@ -72,8 +91,6 @@ class Process:
             preexec_fn=_dies_with_parent(self.command.stop_signal),
             **self.command.popen,
         )
-        if self._process.stdout:
-            self._listening = asyncio.create_task(self._listen(self._process.stdout))
 
     async def wait(self) -> int:
         """Wait for the end of the child and return its status (negative: the signal that ended it)."""

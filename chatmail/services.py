@@ -36,6 +36,11 @@ class Service:
         return self.name.replace("-", "_")
 
     @property
+    def main(self) -> str:
+        """The module whose `main` that is."""
+        return f"{self.module}.__main__"
+
+    @property
     def role(self) -> str:
         """The Postgres role and the Redis user."""
         return self.module

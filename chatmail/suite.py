@@ -17,6 +17,7 @@ from chatmail.embedded.postgres import OWNER, Postgres, connections_for
 from chatmail.embedded.valkey import Valkey
 from chatmail.folder import Folder
 from chatmail.keeper import Keeper, Say
+from chatmail.nursery import Nursery
 from chatmail.process import Command, Hear, Process
 from chatmail.questions import has_answered
 from chatmail.services import OPERATOR, PORTS, SERVICES, Service, redis_users
@@ -25,16 +26,28 @@ from shared.settings import Settings, environment
 
 _PYTHON = (sys.executable, "-P", "-m")  # -P: the folder one stands in is no place to import from
 _SERVER_PATIENCE = 60.0
+MIGRATION = "shared.storage.migrate"
+MODULES = (MIGRATION, *(service.main for service in SERVICES))  # what a nursery is to know
 
 
 class Suite:
     """All processes of one data folder. `say` takes events, `hear` every line of a service's log."""
 
-    def __init__(self, settings: Settings, folder: Folder, *, say: Say, hear: Hear, ready_file: Path | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Folder,
+        *,
+        say: Say,
+        hear: Hear,
+        ready_file: Path | None,
+        nursery: Nursery | None = None,
+    ) -> None:
         self.settings = settings
         self.folder = folder
         self._say = say
         self._hear = hear
+        self._nursery = nursery
         self._ready_files = [folder.status, *([ready_file] if ready_file else [])]
         self._is_ready = False
         self._has_complained = False
@@ -62,6 +75,8 @@ class Suite:
         """
         self._services = [self._service(service) for service in SERVICES]
         await _all([self._start_servers(progress), *(keeper.start() for keeper in self._services)])
+        if self._nursery:  # kept, it would take more than a service that ever is started again takes by itself
+            self._nursery.close()
         self._is_ready = True
         self._changed()
 
@@ -78,8 +93,8 @@ class Suite:
 
     async def _migrate(self) -> None:
         """Bring the schema, the roles and the secrets up to date, or raise Trouble."""
-        command = Command("migrate", [*_PYTHON, "shared.storage.migrate"], self._environment(OWNER))
-        process = Process(command, self._hear)
+        command = Command("migrate", [*_PYTHON, MIGRATION], self._environment(OWNER), module=MIGRATION)
+        process = Process(command, self._hear, self._nursery)
         await process.start()
         try:
             if status := await process.wait():
@@ -155,7 +170,8 @@ class Suite:
         environment["MADDY_METRICS_LISTEN"] = ",".join(ports.inner(self.settings))
         if service.name == "register":  # the door /mxdeliv is smtp-in's, and so is its way into Postgres
             environment["MADDY_INBOUND_DATABASE_URL"] = self._database_url("smtp_in")
-        process = Process(Command(service.name, [*_PYTHON, service.module], environment), self._hear)
+        command = Command(service.name, [*_PYTHON, service.module], environment, module=service.main)
+        process = Process(command, self._hear, self._nursery)
 
         async def is_ready() -> bool:
             if service.question == "event":

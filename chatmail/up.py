@@ -12,9 +12,10 @@ from pathlib import Path
 
 from chatmail import folder as folders
 from chatmail import ports
+from chatmail.nursery import Nursery
 from chatmail.questions import http
 from chatmail.screen import Screen, summary
-from chatmail.suite import Suite
+from chatmail.suite import MODULES, Suite
 from chatmail.trouble import Trouble
 from shared import settings as reading
 from shared.address import literal_ip, parse_own_domain
@@ -29,6 +30,7 @@ def up(flags: Mapping[str, str], ready_file: Path | None, *, is_json: bool) -> i
     """Run the suite until a signal stops it and return the exit status; flags are settings by variable name."""
     screen = Screen()
     os.umask(0o077)
+    nursery = Nursery.open(MODULES)
     try:
         settings = _settings(flags)
         folder = folders.at(settings.data)
@@ -36,7 +38,7 @@ def up(flags: Mapping[str, str], ready_file: Path | None, *, is_json: bool) -> i
         with folder.lock():
             screen.progress("looking for ports")
             settings = settings.model_copy(update={"data": folder.root, **ports.choose(settings)})
-            suite = Suite(settings, folder, say=screen.say, hear=screen.hear, ready_file=ready_file)
+            suite = Suite(settings, folder, say=screen.say, hear=screen.hear, ready_file=ready_file, nursery=nursery)
             screen.progress("preparing Postgres and Valkey")
             suite.prepare()
             asyncio.run(_run(suite, screen, is_json=is_json))
@@ -46,6 +48,9 @@ def up(flags: Mapping[str, str], ready_file: Path | None, *, is_json: bool) -> i
     except KeyboardInterrupt:
         screen.say("stopped before it was ready")
         return 130
+    finally:
+        if nursery:
+            nursery.close()
     return 0
 
 

@@ -37,6 +37,7 @@ shared_buffers = 128MB
 max_wal_size = 4GB
 wal_compression = off
 jit = off
+max_logical_replication_workers = 0
 timezone = 'UTC'
 log_timezone = 'UTC'
 # Nothing personal in logs: a statement, a parameter or a failing row could name somebody.
@@ -50,7 +51,8 @@ log_disconnections = off
 log_checkpoints = off
 include 'local.conf'
 """
-
+# What is read ahead is asked of the kernel, as before 18, and not of three processes more.
+_SINCE_18 = "io_method = sync\n"
 
 # A worker of each service has three lanes, and so has register's door /mxdeliv; the three doors that take mail store
 # large messages on two threads each; the queue worker keeps house on one.
@@ -77,9 +79,11 @@ class Postgres:
         programs = binaries.find_postgres()
         if not self.data.exists():
             _create(programs, self.data)
-        _check_version(programs, self.data)
+        version = _version(programs, self.data)
         quoted = str(self.sockets).replace("'", "''")
         configuration = _CONFIGURATION.format(sockets=quoted, connections=self.connections)
+        if version >= 18:
+            configuration = _SINCE_18 + configuration
         (self.data / "postgresql.conf").write_text(configuration)
         (self.data / "local.conf").touch()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
@@ -142,7 +146,8 @@ def _run(identity: Identity, words: list[str | Path], words_in: str = "") -> Non
         raise Trouble(f"{Path(words[0]).name} failed: {last[0] if last else f'exit code {done.returncode}'}")
 
 
-def _check_version(programs: Path, data: Path) -> None:
+def _version(programs: Path, data: Path) -> int:
+    """Return the version that made the folder, and raise Trouble if the programs are of another."""
     made_by = (data / "PG_VERSION").read_text().strip()
     words = subprocess.run(
         [programs / "postgres", "--version"], capture_output=True, text=True, check=True
@@ -153,6 +158,7 @@ def _check_version(programs: Path, data: Path) -> None:
             f"name the older programs with {binaries.POSTGRES_VARIABLE}, or move the data: `chatmail backup` with "
             "those, `chatmail restore` with these"
         )
+    return int(made_by)
 
 
 def _end_all(data: Path, patience: float = 10.0) -> None:

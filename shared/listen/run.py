@@ -47,6 +47,7 @@ def run(service_main: ServiceMain, workers: int = 1) -> None:
     """
     allow_files()
     heap.keep_large_apart()
+    PAGE.spread(workers)  # this service's own, where several were forked from one process
     if workers > 1:
         raise SystemExit(_run_workers(service_main, workers))
     PAGE.take(0)
@@ -139,7 +140,6 @@ def _run_workers(service_main: ServiceMain, workers: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)  # before the first fork: from then on there is something to stop
     signal.signal(signal.SIGINT, stop)
-    PAGE.spread(workers)
     children = {_fork(service_main, worker, reading, writing) for worker in range(workers)}
     os.close(reading)
     worst = 0

@@ -166,6 +166,7 @@ def test_the_suite_runs_under_the_rules_and_tells_when(manager: socket.socket) -
         processes = [*suite.status["services"].values(), *suite.status["servers"].values()]
         states = [Path(f"/proc/{pid}/status").read_text() for pid in processes]
         assert all("Seccomp:\t2\n" in state and "NoNewPrivs:\t1\n" in state for state in states)
+        assert "Name:\timap\n" in "".join(states), "they are forked here too"
         assert suite.stop() == 0
         assert manager.recv(100) == b"STOPPING=1"
     # The services and Postgres, who can speak to systemd too, were not asked to.

@@ -177,3 +177,17 @@ def test_a_service_may_open_as_many_files_as_the_system_allows() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "(300, 300)\n"
+
+
+def test_a_service_counts_from_nothing_where_several_are_forked_from_one_process() -> None:
+    script = (
+        "from shared.listen.run import run\n"
+        "from shared.metrics.page import PAGE\n"
+        "PAGE.row[99] = 5\n"
+        "shared_by_all = PAGE.rows\n"
+        "async def main(stopping):\n"
+        "    print(PAGE.row[99], PAGE.rows is shared_by_all)\n"
+        "run(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "0.0 False\n"
