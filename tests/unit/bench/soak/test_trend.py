@@ -39,3 +39,9 @@ def test_flat_is_little_or_little_for_its_size(step: float, floor: float, is_fla
     values = [50.0 + step * minute / 60 for minute in MINUTES]
     assert trend(MINUTES, values).is_flat(floor) is is_flat
     assert trend(MINUTES, [1e6 + value for value in values]).is_flat(floor)
+
+
+def test_what_fills_up_has_settled_and_what_leaks_has_not() -> None:
+    assert trend(MINUTES, [50.0 + min(minute, 30.0) for minute in MINUTES]).has_settled(1.0)
+    assert not trend(MINUTES, [50.0 + minute for minute in MINUTES]).has_settled(1.0)
+    assert not trend(MINUTES, [50.0 for _ in MINUTES]).has_settled(1.0)
