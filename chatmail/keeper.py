@@ -8,7 +8,7 @@ from chatmail.process import Process
 from chatmail.trouble import Trouble
 
 READY_SECONDS = 30.0
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds between attempts; doubles while the process keeps ending
 STEADY_SECONDS = 60.0  # a process that ran this long starts again with the first pause
 

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Self
@@ -152,8 +153,8 @@ def _adopting() -> Iterator[None]:
 
 
 def _is_possible() -> bool:
-    """Tell whether this system has what it takes: Linux from 5.3, and no filter before it."""
-    if sys.platform != "linux":
+    """Tell whether this system has what it takes, Linux from 5.3 and no filter before it, and we may be copied."""
+    if sys.platform != "linux" or threading.active_count() > 1:
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Iterable
 from typing import IO
 
-import qrcode
-
 from chatmail.suite import Suite
 
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
@@ -96,7 +94,10 @@ def _line(upper: Iterable[bool], lower: Iterable[bool]) -> str:
 
 
 def _matrix(link: str) -> list[list[bool]]:
-    code = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
+    from qrcode.constants import ERROR_CORRECT_L  # here: the suite is up before anything is drawn
+    from qrcode.main import QRCode
+
+    code = QRCode(border=2, error_correction=ERROR_CORRECT_L)
     code.add_data(link)
     code.make()
     return [[bool(module) for module in row] for row in code.get_matrix()]

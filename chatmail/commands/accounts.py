@@ -15,7 +15,6 @@ from chatmail.target import Target
 from chatmail.trouble import Trouble
 from shared.address import Address, AddressError, parse_login
 from shared.policy.accounts import Judgement, judge_name, judge_password, mint
-from shared.storage.passwords import hash_now
 
 app = typer.Typer(help="Make, list, change and remove accounts.", no_args_is_help=True)
 
@@ -39,7 +38,7 @@ def create(
     _require_accepted(judge_name(address, suite.rules, may_be_reserved=True))
     password = _password(suite, from_input=from_input, asked=asked)
     with suite.operator() as operator:
-        is_made = operator.create_account(address, hash_now(password))
+        is_made = operator.create_account(address, target.hashed(password))
     require(is_made, f"{address} exists or is banned")
     is_ours = not (from_input or asked)
     result = {"address": str(address), "password": password} if is_ours else {"address": str(address)}
@@ -84,7 +83,7 @@ def password(
     address = _address(name, suite)
     word = _password(suite, from_input=from_input, asked=asked)
     with suite.operator() as operator:
-        require(operator.set_password(address, hash_now(word)), f"there is no account {address}")
+        require(operator.set_password(address, target.hashed(word)), f"there is no account {address}")
     result = {"address": str(address)} if from_input or asked else {"address": str(address), "password": word}
     answer(result, result.get("password", f"{address} has another password."), is_json=is_json)
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -11,7 +11,9 @@ from chatmail import target
 from chatmail.answer import Data, Json, answer
 from chatmail.target import Target
 from chatmail.trouble import Trouble
-from shared.storage.operator_certificates import AskingLine, OperatorCertificates
+
+if TYPE_CHECKING:
+    from shared.storage.operator_certificates import AskingLine, OperatorCertificates
 
 app = typer.Typer(help="The certificate clients see.", invoke_without_command=True)
 
@@ -71,7 +73,7 @@ def renew(data: Data = None, is_json: Json = False) -> None:
     )
 
 
-def _in_force(suite: Target, certificates: OperatorCertificates) -> InForce:
+def _in_force(suite: Target, certificates: "OperatorCertificates") -> InForce:
     chain = suite.settings.tls_folder / "fullchain.pem"
     if chain.exists() and (suite.settings.tls_folder / "privkey.pem").exists():
         return _read("files", _bytes(chain))
@@ -106,7 +108,7 @@ def _read(source: Source, pem: bytes) -> InForce:
     return InForce(source, names, leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
 
-def _shown(suite: Target, found: InForce, asking: AskingLine) -> str:
+def _shown(suite: Target, found: InForce, asking: "AskingLine") -> str:
     whose = {"files": f"yours, in {suite.settings.tls_folder}", "authority": "from the authority"}
     days = (found.not_after - datetime.now(UTC)).days
     lines = [
@@ -119,7 +121,7 @@ def _shown(suite: Target, found: InForce, asking: AskingLine) -> str:
     return "\n".join([*lines, *_how_asking_goes(suite, asking)])
 
 
-def _how_asking_goes(suite: Target, asking: AskingLine) -> list[str]:
+def _how_asking_goes(suite: Target, asking: "AskingLine") -> list[str]:
     lines = [f"authority    {suite.settings.acme_url}"]
     if asking.left_out:
         lines.append(f"left out     {', '.join(asking.left_out)}: the authority does not find this server there")

@@ -4,7 +4,7 @@ import secrets
 import sys
 import time
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,10 @@ from chatmail.target import Target
 from chatmail.trouble import Trouble
 from shared.address import AddressError, parse_own_domain
 from shared.mail.report import Failure, failure
-from shared.storage.operator import Operator
-from shared.storage.operator_queue import Dropped, RecipientLine, WaitingMessage
+
+if TYPE_CHECKING:
+    from shared.storage.operator import Operator
+    from shared.storage.operator_queue import Dropped, RecipientLine, WaitingMessage
 
 app = typer.Typer(help="Look at what waits for other servers, hurry it, or give it up.", no_args_is_help=True)
 
@@ -102,13 +104,13 @@ def _domain(text: str) -> str:
         raise Trouble(f"{text} is not a domain") from None
 
 
-def _require_some(operator: Operator, choice: Choice, done: int) -> None:
+def _require_some(operator: "Operator", choice: Choice, done: int) -> None:
     if not done and operator.queue.under_way(*choice):
         raise Trouble("it is being tried at this moment; look again in a minute")
     require(done, "nothing of that is in the queue")
 
 
-def _report(suite: Target, dropped: Dropped) -> bytes:
+def _report(suite: Target, dropped: "Dropped") -> bytes:
     """Write the report on recipients of one message that are given up."""
     name = secrets.token_hex(16)
     given_up = zip(dropped.recipients, dropped.codes, dropped.texts, strict=True)
@@ -135,7 +137,7 @@ def _said(code: int | None, text: str | None) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
-def _shown(found: WaitingMessage) -> str:
+def _shown(found: "WaitingMessage") -> str:
     head = [
         f"message {found.id}, {size(found.size)}, from {found.sender or 'nobody: a report'}",
         f"accepted {found.accepted:%Y-%m-%d %H:%M}{', its sender knows that it waits' if found.is_warned else ''}",
@@ -143,7 +145,7 @@ def _shown(found: WaitingMessage) -> str:
     return "\n".join(head + [_line(one) for one in found.recipients])
 
 
-def _line(one: RecipientLine) -> str:
+def _line(one: "RecipientLine") -> str:
     said = _said(one.last_code, one.last_text)
     due = f", next try {one.next_try:%Y-%m-%d %H:%M}" if one.state == "waiting" else ""
     return f"  {one.recipient}: {one.state}, {one.attempts} attempts{due}{f': {said}' if said else ''}"
