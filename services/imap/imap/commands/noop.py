@@ -10,5 +10,6 @@ async def run(talk: Conversation, command: Command) -> Answer:
     """Look, whether or not a bell has rung."""
     command.arguments.end()
     if talk.view is not None:
+        talk.must_look = True
         await look(talk)
     return Answer("OK", "Done")
