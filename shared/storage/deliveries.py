@@ -51,7 +51,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Where a message went: (mailbox id, modseq, uid, ms since 1970) of each, and the mailboxes over 75 % of their quota.
+    """Where a message went, as (mailbox id, modseq, uid, ms since 1970), and the mailboxes over 75 % of their quota.
 
     `holders` counts the mailboxes that have it, now or from before; `destinations` are the ids it waits for.
     """
