@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatmail.nursery import Nursery
 from chatmail.suite import MODULES
 
 # `born` is in the nursery, and does what its environment says.
@@ -223,6 +225,17 @@ def test_all_die_with_their_parent(tmp_path: Path) -> None:
     while any(_lives(pid) for pid in pids):
         assert time.monotonic() < deadline, "somebody outlived the parent"
         time.sleep(0.01)
+
+
+def test_a_process_with_threads_is_not_copied() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert Nursery.open(MODULES) is None
+    finally:
+        done.set()
+        thread.join()
 
 
 def test_what_the_nursery_imports_is_there() -> None:

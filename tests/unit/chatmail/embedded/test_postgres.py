@@ -49,6 +49,12 @@ def test_it_is_durable_quiet_and_closed(postgres_server: Postgres, name: str, va
     assert shown in [(value,), ("off",)] if value == "" else shown == (value,)
 
 
+def test_it_runs_no_process_that_stands_by_for_nothing(postgres_server: Postgres) -> None:
+    asked = "SELECT backend_type FROM pg_stat_activity WHERE backend_type ~ 'replication|io worker'"
+    with psycopg.connect(postgres_server.url()) as connection:
+        assert connection.execute(asked).fetchall() == []
+
+
 def test_data_and_the_operators_configuration_outlive_a_restart(server: Postgres) -> None:
     with servers.running(server, STOP_SIGNAL), psycopg.connect(server.url()) as connection:
         connection.execute("CREATE TABLE kept (word text)")
