@@ -63,10 +63,10 @@ class Link:
         self._rows = Transformer(connection)
         self._prepared: dict[bytes | str, _Prepared | None] = {}  # None: by psycopg's cursor
         self._count = 0
-        self._is_writing = False
+        self._is_watching = self._is_writing = False
         self._results: list[PGresult] = []
         self._answer: asyncio.Future[None] | None = None
-        self._loop.add_reader(self._socket, self._readable)
+        self._watch()
 
     @property
     def is_closed(self) -> bool:
@@ -124,7 +124,7 @@ class Link:
             return Rows(await cursor.fetchall()) if cursor.description else Rows()
         finally:
             if not self._connection.closed:
-                self._loop.add_reader(self._socket, self._readable)
+                self._watch()
 
     async def _answered(self) -> PGresult:
         """Send what libpq holds, and return the answer; raise what Postgres raised."""
@@ -175,9 +175,17 @@ class Link:
         elif not self._answer.done():
             self._answer.set_exception(error)
 
+    def _watch(self) -> None:
+        self._is_watching = True
+        self._loop.add_reader(self._socket, self._readable)
+
     def _watch_no_more(self) -> None:
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        # Once only: after libpq has closed it, the descriptor's number may be a client's.
+        if self._is_watching:
+            self._loop.remove_reader(self._socket)
+        if self._is_writing:
+            self._loop.remove_writer(self._socket)
+        self._is_watching = self._is_writing = False
 
 
 def _numbered(statement: bytes) -> bytes | None:
