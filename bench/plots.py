@@ -20,7 +20,7 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter, Nul
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PICTURES = ROOT / "bench/results", ROOT / "docs/performance"
-THEIRS = "Postfix + Dovecot"
+OURS, THEIRS = "the suite", "Postfix + Dovecot"
 STYLE: Any = {
     "svg.hashsalt": "chatmail",
     "svg.fonttype": "path",
@@ -60,59 +60,67 @@ def main() -> None:
     """Draw whatever there are figures for."""
     PICTURES.mkdir(exist_ok=True)
     with mpl.rc_context(STYLE):
-        for name, (kinds, draw) in DRAWN.items():
-            found = [_newest(kind) for kind in kinds]
-            figure = draw(*found) if all(found) else None
+        for name, (kind, draw) in DRAWN.items():
+            found = _newest(kind)
+            figure = draw(found) if found else None
             if figure is not None:
                 _write(figure, PICTURES / f"{name}.svg")
                 print(f"docs/performance/{name}.svg")
 
 
-def cpu(programme: Report, compare: Report) -> Figure | None:
-    """Stacked bars: server CPU a message by component over the number of users, ours beside theirs."""
-    ours, theirs = _by_users(programme), {int(users): sides[THEIRS] for users, sides in compare["users"].items()}
-    if not ours:
-        return None
+def cpu(compare: Report) -> Figure:
+    """Stacked bars: server CPU a message by component over the number of users, ours beside theirs, run in turns."""
     figure, axes = _sheet(
-        f"Server CPU a message of 8 KB, sent, heard of, fetched and removed\n"
-        f"left: the suite ({_day(programme)}), right: {THEIRS} ({_day(compare)})",
+        f"Server CPU a message of 8 KB, sent, heard of, fetched and removed ({_day(compare)})\n"
+        f"left: the suite, right: {THEIRS}, in turns",
         "simultaneous users",
         "µs of CPU",
     )
-    labels = list(ours)
-    for at, users in enumerate(labels):
-        used = {name: ours[users]["cpu"].get(name, 0.0) for name in CYCLE}
-        _bar(axes, at - 0.2, {**used, "others": ours[users]["server_cpu"] - sum(used.values())})
-        if users in theirs:
-            _bar(axes, at + 0.2, theirs[users]["cpu"])
-    axes.set_xticks(range(len(labels)), [str(users) for users in labels])
-    shown = [*CYCLE, "others", "postfix", "dovecot"]
-    axes.legend([Patch(color=COLOURS[name]) for name in shown], shown, **BESIDE)
+    for at, sides in enumerate(compare["users"].values()):
+        _bar(axes, at - 0.2, _ours(sides[OURS]))
+        _bar(axes, at + 0.2, sides[THEIRS]["cpu"])
+    axes.set_xticks(range(len(compare["users"])), list(compare["users"]))
+    _explain(axes, (*CYCLE, "others", "postfix", "dovecot"))
     return figure
 
 
-def latency(programme: Report, compare: Report) -> Figure | None:
-    """Lines over the number of users: how long until accepted, and from then until readable."""
-    ours, theirs = _by_users(programme), {int(users): sides[THEIRS] for users, sides in compare["users"].items()}
-    if not ours:
+def cycle(programme: Report) -> Figure | None:
+    """Stacked bars: the same of the suite alone, for every case of the programme but those of a megabyte."""
+    cases = programme["experiments"].get("cycle", {}).get("cases", [])
+    shown = [case for case in cases if "MB" not in case["title"]]
+    if not shown:
         return None
     figure, axes = _sheet(
-        "A message of 8 KB: solid p50, dotted p99; everybody has one in flight all the time",
+        f"Server CPU of the suite a message, 8 KB unless said otherwise ({_day(programme)}, "
+        f"load of the machine {programme['load']:.0f})",
+        "simultaneous users",
+        "µs of CPU",
+    )
+    for at, case in enumerate(shown):
+        _bar(axes, at, _ours(case))
+    titles = [case["title"].replace(" users", "").replace(" user", "").replace(", ", "\n") for case in shown]
+    axes.set_xticks(range(len(shown)), titles)
+    _explain(axes, (*CYCLE, "others"))
+    return figure
+
+
+def latency(compare: Report) -> Figure:
+    """Lines over the number of users: how long until accepted, and from then until readable; run in turns."""
+    figure, axes = _sheet(
+        f"A message of 8 KB: solid p50, dotted p99; everybody has one in flight all the time ({_day(compare)})",
         "simultaneous users",
         "milliseconds",
     )
-    lines = {
-        "suite: until accepted": (ours, "accepted", COLOURS["submission"]),
-        "suite: then until readable": (ours, "accepted to readable", COLOURS["postgres"]),
-        f"{THEIRS}: until accepted": (theirs, "accepted", COLOURS["postfix"]),
-        f"{THEIRS}: then until readable": (theirs, "after", COLOURS["dovecot"]),
-    }
-    for label, (runs, word, colour) in lines.items():
-        for share, style in (("p50", "-o"), ("p99", ":")):
-            values = [run["milliseconds"][word][share] for run in runs.values()]
-            axes.plot(list(runs), values, style, color=colour, markersize=4, label=label if share == "p50" else None)
-    _by_factors(axes, list(ours))
-    axes.legend()
+    colours = iter((COLOURS["submission"], COLOURS["postgres"], COLOURS["postfix"], COLOURS["dovecot"]))
+    users = [int(number) for number in compare["users"]]
+    for side in (OURS, THEIRS):
+        for word, meaning in (("accepted", "until accepted"), ("after", "then until readable")):
+            colour = next(colours)
+            for share, style, label in (("p50", "-o", f"{side}: {meaning}"), ("p99", ":", None)):
+                values = [sides[side]["milliseconds"][word][share] for sides in compare["users"].values()]
+                axes.plot(users, values, style, color=colour, markersize=4, label=label)
+    _by_factors(axes, users)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -153,11 +161,12 @@ def soak(found: Report) -> Figure | None:
     return figure
 
 
-DRAWN: Mapping[str, tuple[tuple[str, ...], Callable[..., Figure | None]]] = {
-    "cpu": (("programme", "compare"), cpu),
-    "latency": (("programme", "compare"), latency),
-    "growth": (("scale",), growth),
-    "soak": (("soak",), soak),
+DRAWN: Mapping[str, tuple[str, Callable[[Report], Figure | None]]] = {
+    "cpu": ("compare", cpu),
+    "latency": ("compare", latency),
+    "cycle": ("programme", cycle),
+    "growth": ("scale", growth),
+    "soak": ("soak", soak),
 }
 
 
@@ -173,11 +182,13 @@ def _newest(kind: str) -> Report | None:
     return json.loads(files[-1].read_text()) if files else None
 
 
-def _by_users(programme: Report) -> dict[int, Report]:
-    """Return the cycles of 8 KB by the number of users: those whose title says nothing else."""
-    cases = programme["experiments"].get("cycle", {}).get("cases", [])
-    words = {case["title"]: case["title"].split() for case in cases}
-    return {int(words[case["title"]][0]): case for case in cases if len(words[case["title"]]) == 2}
+def _ours(case: Report) -> dict[str, float]:
+    used = {name: case["cpu"].get(name, 0.0) for name in CYCLE}
+    return {**used, "others": case["server_cpu"] - sum(used.values())}
+
+
+def _explain(axes: Axes, names: Sequence[str]) -> None:
+    axes.legend([Patch(color=COLOURS[name]) for name in names], names, **BESIDE)
 
 
 def _sheet(title: str, across: str, up: str) -> tuple[Figure, Axes]:

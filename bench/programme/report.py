@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.report import SHARES, machine
 
-_NARROW, _WIDE = 42, 20
+_NARROW, _WIDE = 42, 22
 
 
 def beginning(settings: Mapping[str, object], remark: str) -> dict[str, Any]:

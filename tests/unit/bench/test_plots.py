@@ -8,15 +8,14 @@ import pytest
 from bench import plots
 
 SHARES = {"p50": 2.0, "p95": 3.0, "p99": 4.0}
-OURS = {"cpu": {"submission": 400.0, "imap": 300.0}, "server_cpu": 800.0}
-THEIRS = {"cpu": {"postfix": 2000.0, "dovecot": 3000.0}, "milliseconds": {"accepted": SHARES, "after": SHARES}}
-CASES = [
-    {"title": title, "milliseconds": {"accepted": SHARES, "accepted to readable": SHARES}, **OURS}
-    for title in ("1 user", "16 users", "16 users, 4 KB")
-]
+USED = {"cpu": {"submission": 400.0, "imap": 300.0}, "server_cpu": 800.0}
+OURS = {**USED, "milliseconds": {"accepted": SHARES, "after": SHARES}}
+THEIRS = {**OURS, "cpu": {"postfix": 2000.0, "dovecot": 3000.0}}
+SIDES = {plots.OURS: OURS, plots.THEIRS: THEIRS}
+CASES = [{"title": title, **USED} for title in ("1 user", "16 users", "16 users, 4 KB", "16 users, 1 MB")]
 FOUND = {
-    "programme": {"at": "2026-11-23T01", "experiments": {"cycle": {"cases": CASES}}},
-    "compare": {"at": "2026-11-22T01", "users": {"16": {plots.THEIRS: THEIRS}}},
+    "programme": {"at": "2026-11-23T01", "load": 1.5, "experiments": {"cycle": {"cases": CASES}}},
+    "compare": {"at": "2026-11-22T01", "users": {"1": SIDES, "16": SIDES}},
     "scale": {
         "at": "2026-11-23T01",
         "growth": {size: {"SELECT": {"ms p50": 2.0}, "rows": {"read": 1}} for size in ("10", "1000")},
@@ -48,14 +47,14 @@ def test_the_same_figures_give_the_same_octets(places: Path) -> None:
     for kind, report in FOUND.items():
         (places / f"2026-11-23-{kind}.json").write_text(json.dumps(report))
     first = drawn(places)
-    assert set(first) == {"cpu", "latency", "growth", "soak"}
+    assert set(first) == {"cpu", "latency", "cycle", "growth", "soak"}
     assert drawn(places) == first
     assert all(len(picture) < 60_000 for picture in first.values())
 
 
 def test_what_has_no_figures_has_no_picture(places: Path) -> None:
     (places / "2026-11-23-programme.json").write_text(json.dumps({"at": "2026-11-23T01", "experiments": {}}))
-    (places / "2026-11-22-compare.json").write_text(json.dumps(FOUND["compare"]))
+    (places / "2026-11-23-scale.json").write_text(json.dumps({"at": "2026-11-23T01", "disk": {}}))
     assert drawn(places) == {}
 
 
