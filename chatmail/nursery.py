@@ -64,6 +64,7 @@ class Nursery:
 
         To be called before there is a thread, a loop, or a secret: all of it would be copied.
         """
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored by who started us, no child could be waited for
         if not _is_possible():
             return None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -158,6 +159,6 @@ def _is_possible() -> bool:
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except OSError:
+    except (OSError, AttributeError):  # a Python may have been built where nobody knew of it
         return False
     return True
