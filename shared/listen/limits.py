@@ -41,6 +41,7 @@ class SourceLimits:
         self._key = token_bytes(16)
         self._sources: OrderedDict[str, _Bucket] = OrderedDict()
         self.tickets: set[Ticket] = set()  # of the connections that are open now
+        self.on_gone: Callable[[], None] = lambda: None  # called when one of them is
         self.on_empty: Callable[[], None] = lambda: None  # called when the last of them is gone
 
     @property
@@ -96,6 +97,7 @@ class SourceLimits:
     def _forget(self, ticket: Ticket) -> None:
         self.tickets.discard(ticket)
         catalog.CONNECTIONS.add(-1.0)
+        self.on_gone()
         if not self.tickets:
             self.on_empty()
 

@@ -15,6 +15,7 @@ from collections.abc import Coroutine, Sequence
 from shared import abuse, log
 from shared.listen.bind import bind
 from shared.listen.door import Door
+from shared.listen.heap import Leavings
 from shared.listen.limits import SourceLimits
 from shared.listen.proxy import Introduced, NeedMore, read
 from shared.listen.ticket import Ticket, read_ip
@@ -49,6 +50,7 @@ class Listener:
     ) -> None:
         self._doors = doors
         self._limits = limits
+        self._limits.on_gone = Leavings().note
         self._proxies = proxies
         self._many = many
         self._introducing = 0

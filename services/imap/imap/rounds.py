@@ -1,20 +1,16 @@
 """The clock of all connections of a process: each is told the time once a round.
 
 Strategy: connections are spread over slots, and one timer goes round them. A timer for each would cost ten thousand of
-them memory and a thousand wake-ups a second while nothing happens. When many have gone since the last time, what they
-held is given back to the system.
+them memory and a thousand wake-ups a second while nothing happens.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 from shared import log
-from shared.listen import heap
 
 ROUND = 10.0  # seconds
 SLOTS = 40
-MANY_GONE = 500  # connections
 
 
 class Timed(Protocol):
@@ -27,9 +23,7 @@ class Timed(Protocol):
 class Rounds:
     """Goes round while anybody is there."""
 
-    def __init__(self, give_back: Callable[[], None] = heap.give_back) -> None:
-        self._give_back = give_back
-        self._gone = 0
+    def __init__(self) -> None:
         self._slots: list[set[Timed]] = [set() for _ in range(SLOTS)]
         self._places: dict[Timed, int] = {}
         self._next = 0
@@ -50,7 +44,6 @@ class Rounds:
         place = self._places.pop(timed, None)
         if place is not None:
             self._slots[place].discard(timed)
-            self._gone += 1
 
     def _wait(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(ROUND / SLOTS, self._go_on)
@@ -63,9 +56,6 @@ class Rounds:
                 timed.tick(now)
             except Exception as error:  # of one, for which the others' clock does not stop
                 log.failure("imap_tick", error)
-        if self._next == 0 and self._gone >= MANY_GONE:
-            self._gone //= 4  # and again a round later: who comes back meanwhile leaves holes, too
-            self._give_back()
         self._timer = None
-        if self._places or self._gone >= MANY_GONE:
+        if self._places:
             self._wait()

@@ -1,11 +1,11 @@
-"""One clock for all: each is told the time once a round, and what many leave is given back."""
+"""One clock for all: each is told the time once a round."""
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
 from imap import rounds
-from imap.rounds import MANY_GONE, ROUND, SLOTS, Rounds
+from imap.rounds import ROUND, SLOTS, Rounds
 
 
 class Timed:
@@ -57,20 +57,6 @@ async def test_one_that_fails_does_not_stop_the_clock(pass_time: Callable[[Round
     clock.add(good, 0.5)
     pass_time(clock, 2 * SLOTS)
     assert (len(bad.times), len(good.times)) == (2, 2)
-
-
-@pytest.mark.parametrize(("gone", "given_back"), [(MANY_GONE - 1, 0), (MANY_GONE, 1), (2 * MANY_GONE, 1)])
-async def test_what_many_held_is_given_back(
-    gone: int, given_back: int, pass_time: Callable[[Rounds, int], None]
-) -> None:
-    given: list[None] = []
-    clock = Rounds(lambda: given.append(None))
-    for _ in range(gone):
-        timed = Timed()
-        clock.add(timed, 0.1)
-        clock.remove(timed)
-    pass_time(clock, SLOTS)
-    assert len(given) == given_back
 
 
 async def test_ten_thousand_cost_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:

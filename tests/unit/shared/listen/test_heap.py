@@ -1,7 +1,13 @@
 """Large blocks stay apart and what is freed goes back: in a process of its own, since both last."""
 
+import asyncio
 import subprocess
 import sys
+
+import pytest
+
+from shared.listen import heap
+from shared.listen.heap import SOME_GONE
 
 _LIBC = """
 import ctypes, sys
@@ -45,6 +51,23 @@ def test_buffers_are_mapped_apart() -> None:
 def test_holes_are_given_back() -> None:
     assert _run(_HOLES, "give back") > 5
     assert _run(_HOLES, "as it is") == 0
+
+
+@pytest.mark.parametrize(
+    ("gone", "times"), [(SOME_GONE - 1, 0), (SOME_GONE, 1), (4 * SOME_GONE, 2), (500 * SOME_GONE, 5)]
+)
+async def test_what_some_leave_is_given_back_and_again_after_many(
+    gone: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heap, "PAUSE_SECONDS", 0.0)
+    given: list[None] = []
+    leavings = heap.Leavings(lambda: given.append(None))
+    for _ in range(gone):
+        leavings.note()
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert len(given) == times
+    assert leavings._timer is None
 
 
 def _run(program: str, how: str) -> int:
