@@ -100,7 +100,7 @@ class _Deliver:
         return self.answers(items, await cursor.fetchall(), at)
 
     def parameters(self, items: Sequence[Incoming]) -> tuple[Any, ...]:
-        pairs = [(mailbox_id, index) for index, item in enumerate(items, 1) for mailbox_id in item.mailbox_ids]
+        pairs = [(box, index) for index, item in enumerate(items, 1) for box in dict.fromkeys(item.mailbox_ids)]
         leaving = [
             (index, recipient)
             for index, item in enumerate(items, 1)

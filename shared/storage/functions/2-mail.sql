@@ -3,6 +3,7 @@
 -- from, NULL for a stranger's; senders and signers are the envelope senders and the domains that sign, where anything
 -- leaves. Raises CM001 where a mailbox is full and CM002 where too much of the sender's mail waits for other servers; the
 -- caller then tries item by item. Outcomes: 0 stored, 1 there already, 2 mailbox gone, 3 waits for destination `place`.
+-- Items of one call have different digests, and none is for one mailbox twice: the receipts of this call are not looked up.
 CREATE OR REPLACE FUNCTION chatmail.accept(
     mailboxes bigint[], items integer[], bodies bytea[], header_sizes integer[], digests bytea[], default_quota bigint,
     origins bigint[], out_items integer[], out_recipients text[], out_domains text[], senders text[], signers text[]
@@ -47,7 +48,7 @@ BEGIN
             SELECT q.m, q.i, b.uidnext, b.modseq, b.wants_push, coalesce(a.quota, default_quota) AS quota,
                 CASE WHEN b.has_others THEN (SELECT sum(x.bytes)::bigint FROM mailbox x WHERE x.account_id = b.account_id)
                     ELSE b.bytes END AS bytes
-            FROM (SELECT DISTINCT m, i FROM unnest(mailboxes, items) q(m, i)) q
+            FROM unnest(mailboxes, items) q(m, i)
             JOIN mailbox b ON b.id = q.m
             JOIN account a ON a.id = b.account_id
             WHERE NOT EXISTS (SELECT FROM receipt r WHERE r.mailbox_id = q.m AND r.digest = digests[q.i])
@@ -92,9 +93,10 @@ BEGIN
     modseq := 0; is_nearly_full := false; wants_push := false; uid := 0;
     IF cardinality(places) < cardinality(items) THEN
         FOR item, place, outcome IN
-            SELECT q.i, q.m, CASE WHEN EXISTS (SELECT FROM mailbox b WHERE b.id = q.m) THEN 1 ELSE 2 END
-                FROM unnest(mailboxes, items) q(m, i)
-                WHERE NOT EXISTS (SELECT FROM unnest(places, placed) p(m, i) WHERE p.m = q.m AND p.i = q.i)
+            SELECT q.i, q.m, CASE WHEN b.id IS NULL THEN 2 ELSE 1 END
+                FROM (SELECT m, i FROM unnest(mailboxes, items) q(m, i)
+                    EXCEPT SELECT m, i FROM unnest(places, placed) p(m, i)) q
+                LEFT JOIN mailbox b ON b.id = q.m
         LOOP
             RETURN NEXT;
         END LOOP;

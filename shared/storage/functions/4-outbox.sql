@@ -39,12 +39,11 @@ BEGIN
                 WHERE m.sender_mailbox = origin) >= quota THEN
             RAISE EXCEPTION 'outbox full' USING ERRCODE = 'CM002';
         END IF;
-        WITH named AS (SELECT r, sha256(digest || convert_to(r, 'UTF8')) AS name FROM unnest(recipients) r),
-        noted AS (
-            INSERT INTO receipt (mailbox_id, digest) SELECT origin, n.name FROM named n ORDER BY n.name
-                ON CONFLICT DO NOTHING RETURNING receipt.digest AS name
-        )
-        SELECT coalesce(array_agg(n.r), '{}') INTO fresh FROM named n JOIN noted USING (name);
+        -- The origin is locked: what is not there now is put there by nobody else.
+        fresh := ARRAY(SELECT r FROM unnest(recipients) r WHERE NOT EXISTS (SELECT FROM receipt x
+            WHERE x.mailbox_id = origin AND x.digest = sha256(enqueue.digest || convert_to(r, 'UTF8'))));
+        INSERT INTO receipt (mailbox_id, digest)
+            SELECT origin, sha256(enqueue.digest || convert_to(r, 'UTF8')) FROM unnest(fresh) r ON CONFLICT DO NOTHING;
     END IF;
     IF cardinality(fresh) = 0 THEN
         RETURN;

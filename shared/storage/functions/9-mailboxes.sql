@@ -229,8 +229,8 @@ END $$;
 CREATE OR REPLACE FUNCTION chatmail.hold_bodies(mailbox bigint, held bigint[]) RETURNS void
 LANGUAGE plpgsql SET search_path = chatmail, pg_temp AS $$
 BEGIN
-    PERFORM FROM body_holders h WHERE h.body_id IN (
-        SELECT m.body_id FROM message m WHERE m.mailbox_id = mailbox AND m.uid = ANY (held) AND m.is_shared)
+    PERFORM FROM body_holders h WHERE h.body_id = ANY (ARRAY(
+        SELECT m.body_id FROM message m WHERE m.mailbox_id = mailbox AND m.uid = ANY (held) AND m.is_shared))
         ORDER BY h.body_id FOR UPDATE;
     UPDATE body_holders h SET holders = h.holders + t.times FROM (
         SELECT m.body_id, count(*)::integer AS times FROM message m
