@@ -42,9 +42,9 @@ class _Find(Light):
     limit = 256
 
     async def run(self, connection: Connection, items: Sequence[str]) -> list[Account | Barred | None]:
-        cursor = await connection.execute(FIND, (list(items),), binary=True)
+        rows = await connection.execute(FIND, (list(items),), binary=True)
         found: list[Account | Barred | None] = [None] * len(items)
-        for index, account_id, mailbox_id, password_hash, is_barred, was_seen_today in await cursor.fetchall():
+        for index, account_id, mailbox_id, password_hash, is_barred, was_seen_today in rows:
             if is_barred:
                 found[index - 1] = Barred()
             elif account_id is not None:
@@ -67,7 +67,7 @@ class _Call(Light):
         self._statement = statement.encode()
 
     async def run(self, connection: Connection, items: Sequence[Sequence[object]]) -> list[object]:
-        row = await (await connection.execute(self._statement, items[0])).fetchone()
+        row = next(iter(await connection.execute(self._statement, items[0])), None)
         return [row[0] if row else None]
 
 

@@ -32,10 +32,10 @@ class _Append(Light):
 
     async def run(self, connection: Connection, items: Sequence[_Item]) -> list[Put | NotPut]:
         try:
-            cursor = await connection.execute(APPEND, self.parameters(items[0]), binary=True)
+            rows = await connection.execute(APPEND, self.parameters(items[0]), binary=True)
         except psycopg.Error as error:
             return [_refusal(error)]
-        return [_answer(await cursor.fetchone())]
+        return [_answer(rows[0] if rows else None)]
 
     def aside(self, connection: aside.Connection, item: _Item) -> Put | NotPut:
         try:

@@ -58,7 +58,7 @@ class _Ask(Light):
         self._statement = statement
 
     async def run(self, connection: Connection, items: Sequence[Sequence[object]]) -> list[list[tuple[Any, ...]]]:
-        return [await (await connection.execute(self._statement, items[0])).fetchall()]
+        return [await connection.execute(self._statement, items[0])]
 
 
 class InForce:

@@ -83,10 +83,10 @@ async def _open(lane: Lane, ask: Callable[[Connection], Awaitable[None]] | None 
 
 async def _assert_usable(connection: Connection) -> None:
     # A new version may be here before its migration, which waits for a backup that is being taken.
-    seen = await (await connection.execute("SELECT name FROM chatmail.migration")).fetchall()
+    seen = await connection.execute("SELECT name FROM chatmail.migration")
     if not _NEEDED.issubset(name for (name,) in seen):
         raise Unavailable
     for name in _MUST_BE_ON:
-        row = await (await connection.execute("SELECT current_setting(%s)", (name,))).fetchone()
+        row = next(iter(await connection.execute("SELECT current_setting(%s)", (name,))), None)
         if row is None or row[0] != "on":
             raise NotDurable(f"Postgres runs with {name} off: mail that was accepted could be lost")

@@ -92,12 +92,12 @@ class _Deliver:
     async def run(self, connection: Connection, items: Sequence[Incoming]) -> list[Outcome]:
         at = _now()
         try:
-            cursor = await connection.execute(ACCEPT, self.parameters(items), binary=True)
+            rows = await connection.execute(ACCEPT, self.parameters(items), binary=True)
         except psycopg.Error as error:
             if error.sqlstate in _REFUSALS and len(items) == 1:
                 return [_REFUSALS[error.sqlstate]]
             raise
-        return self.answers(items, await cursor.fetchall(), at)
+        return self.answers(items, rows, at)
 
     def parameters(self, items: Sequence[Incoming]) -> tuple[Any, ...]:
         pairs = [(box, index) for index, item in enumerate(items, 1) for box in dict.fromkeys(item.mailbox_ids)]

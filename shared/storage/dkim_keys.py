@@ -57,7 +57,7 @@ class _Keys(Light):
     limit = 1
 
     async def run(self, connection: LaneConnection, items: object) -> list[list[tuple[str, str, str]]]:
-        return [await (await connection.execute(READ)).fetchall()]
+        return [await connection.execute(READ)]
 
 
 def _files(folder: Path, domain: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ EVERYBODY = "*"
 
 class _Rules(Light):
     async def run(self, connection: Connection, items: Sequence[None]) -> list[dict[str, bool]]:
-        rules: dict[str, bool] = dict(await (await connection.execute(READ)).fetchall())
+        rules: dict[str, bool] = dict(await connection.execute(READ))
         return [rules] * len(items)
 
 

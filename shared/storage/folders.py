@@ -46,7 +46,7 @@ class _Call(Light):
         self._statement = statement
 
     async def run(self, connection: Connection, items: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-        row = await (await connection.execute(self._statement, items[0], binary=True)).fetchone()
+        row = next(iter(await connection.execute(self._statement, items[0], binary=True)), None)
         assert row is not None
         return [row]
 
@@ -66,8 +66,8 @@ class _List(Light):
 
     async def run(self, connection: Connection, items: Sequence[int]) -> list[list[Folder]]:
         found: list[list[Folder]] = [[] for _ in items]
-        cursor = await connection.execute(FOLDERS, (list(items),), binary=True)
-        for index, name, mailbox_id, special_use, is_subscribed in await cursor.fetchall():
+        rows = await connection.execute(FOLDERS, (list(items),), binary=True)
+        for index, name, mailbox_id, special_use, is_subscribed in rows:
             folder = Folder(name, mailbox_id, special_use or "", is_subscribed or name == "INBOX")
             found[index - 1].append(folder)
         return found

@@ -27,16 +27,6 @@ _PLACEHOLDER = re.compile(rb"%(.)", re.DOTALL)
 _STALE = {"0A000", "26000"}  # a migration has changed what was prepared; it is not there
 
 
-class Rows(list[Row]):
-    """What a statement answered."""
-
-    async def fetchall(self) -> list[Row]:
-        return self
-
-    async def fetchone(self) -> Row | None:
-        return self[0] if self else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     name: bytes
@@ -76,7 +66,9 @@ class Link:
         self._watch_no_more()
         await self._connection.close()
 
-    async def execute(self, statement: bytes | str, parameters: Sequence[Any] = (), *, binary: bool = False) -> Rows:
+    async def execute(
+        self, statement: bytes | str, parameters: Sequence[Any] = (), *, binary: bool = False
+    ) -> list[Row]:
         """Run a statement with `%b` placeholders (`binary`) or psycopg's others; return its rows; raise psycopg.Error.
 
         A list is an array, None is NULL.
@@ -97,7 +89,7 @@ class Link:
             raise
         self._rows.set_pgresult(result)
         try:
-            return Rows(self._rows.load_rows(0, result.ntuples, tuple))
+            return self._rows.load_rows(0, result.ntuples, tuple)
         finally:
             self._rows.set_pgresult(None)  # it may hold megabytes
 
@@ -117,11 +109,11 @@ class Link:
             return None
         return _Prepared(name, encoders, (1,) * len(encoders))
 
-    async def _by_cursor(self, statement: bytes | str, parameters: Sequence[Any], *, binary: bool) -> Rows:
+    async def _by_cursor(self, statement: bytes | str, parameters: Sequence[Any], *, binary: bool) -> list[Row]:
         self._watch_no_more()  # the cursor watches the socket itself
         try:
             cursor = await self._connection.execute(statement, parameters or None, binary=binary)
-            return Rows(await cursor.fetchall()) if cursor.description else Rows()
+            return await cursor.fetchall() if cursor.description else []
         finally:
             if not self._connection.closed:
                 self._watch()

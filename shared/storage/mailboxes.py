@@ -37,8 +37,8 @@ class _Look(Light):
     async def run(self, connection: Connection, items: Sequence[tuple[int, int, int]]) -> list[Changes | None]:
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[Changes | None] = [None] * len(items)
-        cursor = await connection.execute(sql.CHANGES, columns, binary=True)
-        for index, modseq, uidnext, keywords, arrived, flagged, gone in await cursor.fetchall():
+        rows = await connection.execute(sql.CHANGES, columns, binary=True)
+        for index, modseq, uidnext, keywords, arrived, flagged, gone in rows:
             found[index - 1] = Changes(
                 modseq,
                 uidnext,
@@ -68,9 +68,9 @@ class _FetchMessages(Light):
             [row[2] for row in rows],
             [row[3][0] for row in rows],
         )
-        cursor = await connection.execute(sql.FETCH, parameters, binary=True)
+        told = await connection.execute(sql.FETCH, parameters, binary=True)
         found: list[list[Message]] = [[] for _ in items]
-        for index, uid, flags, modseq, size, arrived, saved, body_id, header_size, data in await cursor.fetchall():
+        for index, uid, flags, modseq, size, arrived, saved, body_id, header_size, data in told:
             wanted = items[index - 1][2]
             header = data[:header_size] if data is not None and wanted & 1 else None
             body = data if wanted & 2 and size <= sql.INLINE_LIMIT else None
@@ -87,8 +87,8 @@ class _Read(Light):
     async def run(self, connection: Connection, items: Sequence[tuple[int, int, int, int]]) -> list[bytes]:
         columns = [list(column) for column in zip(*items, strict=True)]
         found = [b""] * len(items)
-        cursor = await connection.execute(sql.READ, columns, binary=True)
-        for index, data in await cursor.fetchall():
+        rows = await connection.execute(sql.READ, columns, binary=True)
+        for index, data in rows:
             found[index - 1] = data
         return found
 
@@ -113,11 +113,11 @@ class _Mark(_OnePerMailbox):
             [row[3][1] for row in rows],
             [row[3][2] for row in rows],
         )
-        cursor = await connection.execute(sql.MARK, parameters, binary=True)
+        told = await connection.execute(sql.MARK, parameters, binary=True)
         by_mailbox: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         modseqs: defaultdict[int, list[int]] = defaultdict(list)
         latest: dict[int, int] = {}
-        for mailbox_id, uid, flags, modseq, last in await cursor.fetchall():
+        for mailbox_id, uid, flags, modseq, last in told:
             by_mailbox[mailbox_id].append((uid, flags))
             modseqs[mailbox_id].append(modseq)
             latest[mailbox_id] = last
@@ -128,10 +128,10 @@ class _Expunge(_OnePerMailbox):
     async def run(self, connection: Connection, items: Sequence[tuple[int, Sequence[int]]]) -> list[Uids]:
         rows = list(_spread(items))
         parameters = ([row[1] for row in rows], [row[2] for row in rows])
-        cursor = await connection.execute(sql.EXPUNGE, parameters, binary=True)
+        told = await connection.execute(sql.EXPUNGE, parameters, binary=True)
         by_mailbox: defaultdict[int, list[int]] = defaultdict(list)
         modseqs: dict[int, int] = {}
-        for mailbox_id, uid, modseq in await cursor.fetchall():
+        for mailbox_id, uid, modseq in told:
             by_mailbox[mailbox_id].append(uid)
             modseqs[mailbox_id] = modseq
         return [Uids(modseqs.get(item[0], 0), by_mailbox[item[0]]) for item in items]
@@ -153,8 +153,8 @@ class _Rows(Light):
     async def run(self, connection: Connection, items: Sequence[Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
         columns = [list(column) for column in zip(*items, strict=True)]
         found: list[list[tuple[Any, ...]]] = [[] for _ in items]
-        cursor = await connection.execute(self._statement, columns, binary=True)
-        for index, *rest in await cursor.fetchall():
+        rows = await connection.execute(self._statement, columns, binary=True)
+        for index, *rest in rows:
             found[index - 1].append(tuple(rest))
         return found
 

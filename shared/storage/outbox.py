@@ -246,15 +246,15 @@ class _One(Light):
     limit = 1
 
     async def run(self, connection: Connection, items: Sequence[Any]) -> list[list[tuple[Any, ...]]]:
-        return [await (await connection.execute(self.statement, items[0], binary=True)).fetchall()]
+        return [await connection.execute(self.statement, items[0], binary=True)]
 
 
 class _GetPolicies(Light):
     """Asked before every connection that is opened."""
 
     async def run(self, connection: Connection, items: Sequence[str]) -> list[tuple[str, bytes, float, float] | None]:
-        cursor = await connection.execute(GET_POLICIES, (list(items),), binary=True)
-        found = {domain: (policy_id, *rest) for domain, policy_id, *rest in await cursor.fetchall()}
+        rows = await connection.execute(GET_POLICIES, (list(items),), binary=True)
+        found = {domain: (policy_id, *rest) for domain, policy_id, *rest in rows}
         return [found.get(domain) for domain in items]
 
 
@@ -268,9 +268,9 @@ class _Claim(Light):
 
     async def run(self, connection: Connection, items: Sequence[tuple[int, int]]) -> list[list[Claimed]]:
         destinations, most = [item[0] for item in items], [item[1] for item in items]
-        cursor = await connection.execute(CLAIM, (destinations, most, self.token, INLINE), binary=True)
+        rows = await connection.execute(CLAIM, (destinations, most, self.token, INLINE), binary=True)
         claimed: dict[int, list[Claimed]] = {destination_id: [] for destination_id in destinations}
-        for destination_id, *rest in await cursor.fetchall():
+        for destination_id, *rest in rows:
             claimed[destination_id].append(Claimed(self.token, *rest))
         return [claimed[destination_id] for destination_id in destinations]
 
@@ -281,8 +281,8 @@ class _Claim(Light):
 class _Sign(Light):
     async def run(self, connection: Connection, items: Sequence[tuple[int, bytes]]) -> list[bytes]:
         parameters = ([message_id for message_id, _ in items], [signature for _, signature in items])
-        cursor = await connection.execute(SIGN, parameters, binary=True)
-        kept: dict[int, bytes] = dict(await cursor.fetchall())
+        rows = await connection.execute(SIGN, parameters, binary=True)
+        kept: dict[int, bytes] = dict(rows)
         # A message that is gone (its account was removed) needs none that is kept.
         return [kept.get(message_id, signature) for message_id, signature in items]
 
@@ -314,7 +314,7 @@ class _Settle(Light):
             [report.header_size for report in reports],
             self.quota,
         )
-        told = await (await connection.execute(SETTLE, parameters, binary=True)).fetchall()
+        told = await connection.execute(SETTLE, parameters, binary=True)
         rung = tuple((mailbox_id, modseq) for _, mailbox_id, modseq in told if mailbox_id is not None)
         return [rung, *[()] * (len(items) - 1)]  # one stroke of the bell is enough for the batch
 
@@ -325,8 +325,8 @@ class _Release(Light):
 
     async def run(self, connection: Connection, items: Sequence[tuple[int, int, float]]) -> list[bool]:
         ids, failures, seconds = (list(column) for column in zip(*items, strict=True))
-        cursor = await connection.execute(RELEASE, (self.token, ids, failures, seconds), binary=True)
-        released: dict[int, bool] = dict(await cursor.fetchall())
+        rows = await connection.execute(RELEASE, (self.token, ids, failures, seconds), binary=True)
+        released: dict[int, bool] = dict(rows)
         return [released[destination_id] for destination_id in ids]
 
     def key(self, item: tuple[int, int, float], /) -> Hashable:

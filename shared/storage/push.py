@@ -52,8 +52,8 @@ class _Tokens(Light):
 
     async def run(self, connection: Connection, items: Sequence[int]) -> list[list[bytes]]:
         found: list[list[bytes]] = [[] for _ in items]
-        cursor = await connection.execute(TOKENS, (list(items), VALID_DAYS), binary=True)
-        for index, tokens in await cursor.fetchall():
+        rows = await connection.execute(TOKENS, (list(items), VALID_DAYS), binary=True)
+        for index, tokens in rows:
             found[index - 1] = tokens
         return found
 
@@ -96,8 +96,8 @@ class _Claim(Light):
 
     async def run(self, connection: Connection, items: Sequence[_Claiming]) -> list[list[Due]]:
         (parameters,) = items
-        cursor = await connection.execute(CLAIM, parameters, binary=True)
-        return [[Due(*row) for row in await cursor.fetchall()]]
+        rows = await connection.execute(CLAIM, parameters, binary=True)
+        return [[Due(*row) for row in rows]]
 
 
 class _Settle(Light):
@@ -119,7 +119,7 @@ class _Expire(Light):
     limit = 1
 
     async def run(self, connection: Connection, items: Sequence[Any]) -> list[int]:
-        row = await (await connection.execute(EXPIRE, (VALID_DAYS, EXPIRED_A_STEP), binary=True)).fetchone()
+        row = next(iter(await connection.execute(EXPIRE, (VALID_DAYS, EXPIRED_A_STEP), binary=True)), None)
         return [row[0] if row else 0]
 
 

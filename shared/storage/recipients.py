@@ -41,9 +41,9 @@ class _Find(Light):
     async def run(self, connection: Connection, items: Sequence[Sequence[str]]) -> list[list[Recipient | None]]:
         asked = [(item, place) for item, addresses in enumerate(items) for place in range(len(addresses))]
         every = [address for addresses in items for address in addresses]
-        cursor = await connection.execute(FIND, (self._quota, every), binary=True)
+        rows = await connection.execute(FIND, (self._quota, every), binary=True)
         found: list[list[Recipient | None]] = [[None] * len(addresses) for addresses in items]
-        for index, mailbox_id, has_room in await cursor.fetchall():
+        for index, mailbox_id, has_room in rows:
             item, place = asked[index - 1]
             found[item][place] = Recipient(mailbox_id, has_room)
         return found

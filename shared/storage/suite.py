@@ -12,7 +12,7 @@ class _Row(Light):
         self._statement = statement
 
     async def run(self, connection: Connection, items: object) -> list[tuple[object, ...]]:
-        row = await (await connection.execute(self._statement, binary=True)).fetchone()
+        row = next(iter(await connection.execute(self._statement, binary=True)), None)
         if row is None:
             raise LookupError("the suite row is missing: run the migration")
         return [row]

@@ -21,8 +21,8 @@ class _AreStale(Light):
 
     async def run(self, connection: Connection, items: Sequence[tuple[int, int]]) -> list[bool]:
         columns = [list(column) for column in zip(*items, strict=True)]
-        cursor = await connection.execute(ARE_CURRENT, columns, binary=True)
-        current = {index for (index,) in await cursor.fetchall()}
+        rows = await connection.execute(ARE_CURRENT, columns, binary=True)
+        current = {index for (index,) in rows}
         return [index not in current for index in range(1, len(items) + 1)]
 
 

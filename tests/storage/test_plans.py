@@ -69,7 +69,7 @@ class _Ask(Light):
         self._statement = statement
 
     async def run(self, connection: Connection, items: Sequence[None]) -> list[Any]:
-        rows = await (await connection.execute(self._statement)).fetchall()
+        rows = await connection.execute(self._statement)
         return [rows] * len(items)
 
 
