@@ -6,7 +6,6 @@ import socket
 from contextlib import ExitStack
 
 import psycopg
-import pytest
 
 from shared.storage.link import Link
 

@@ -3,7 +3,7 @@
 -- from, NULL for a stranger's; senders and signers are the envelope senders and the domains that sign, where anything
 -- leaves. Raises CM001 where a mailbox is full and CM002 where too much of the sender's mail waits for other servers; the
 -- caller then tries item by item. Outcomes: 0 stored, 1 there already, 2 mailbox gone, 3 waits for destination `place`.
--- Items of one call have different digests, and none is for one mailbox twice: the receipts of this call are not looked up.
+-- No mailbox may get one digest twice in a call: the receipts of the call itself are not looked up.
 CREATE OR REPLACE FUNCTION chatmail.accept(
     mailboxes bigint[], items integer[], bodies bytea[], header_sizes integer[], digests bytea[], default_quota bigint,
     origins bigint[], out_items integer[], out_recipients text[], out_domains text[], senders text[], signers text[]
