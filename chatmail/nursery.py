@@ -68,7 +68,7 @@ class Nursery:
         if not _is_possible():
             return None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for stream in (sys.stdout, sys.stderr):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
         parent = os.getpid()
         gc.freeze()  # what is collected later would be written to, and so copied

@@ -39,7 +39,8 @@ class Bell:
 
     def announce(self, arrivals: Sequence[tuple[int, int, int, int]]) -> None:
         """Say that messages came, as (mailbox id, modseq, uid, ms since 1970); returns at once."""
-        self._arrivals += arrivals
+        if len(self._arrivals) < MAX_PENDING:  # else Redis hangs, and sessions ask what came
+            self._arrivals += arrivals
         self.ring([arrival[:2] for arrival in arrivals])
 
     async def close(self) -> None:

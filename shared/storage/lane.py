@@ -177,17 +177,24 @@ class Lane:
 
     async def _serve(self) -> None:
         while True:
+            try:
+                await self._turn()
+            except Exception as error:  # nobody foresaw it; a lane that ended would be unavailable for ever
+                log.failure("lane", error)
+                await asyncio.sleep(RECONNECT_SECONDS[0])
+
+    async def _turn(self) -> None:
+        if not self.is_connected:
+            await self._reconnect()
+        if not self._lines.count:
+            self._wake.clear()
+            await self._wake.wait()
             if not self.is_connected:
-                await self._reconnect()
-            if not self._lines.count:
-                self._wake.clear()
-                await self._wake.wait()
-                if not self.is_connected:
-                    await self._lose()
-                continue
-            operation, batch = self._lines.take()
-            if batch:
-                await self._run(operation, batch)
+                await self._lose()
+            return
+        operation, batch = self._lines.take()
+        if batch:
+            await self._run(operation, batch)
 
     async def _reconnect(self) -> None:
         for waiting in self._lines.clear():
@@ -220,8 +227,7 @@ class Lane:
                 for waiting in batch:
                     _fail(waiting, Unavailable())
             elif len(batch) > 1:
-                for waiting in batch:
-                    await self._run(operation, [waiting])
+                await self._run_each(operation, batch)
             else:
                 _fail(batch[0], translate(error))
         except TimeoutError:
@@ -231,6 +237,13 @@ class Lane:
         except Exception as error:
             log.failure("lane", error)
             for waiting in batch:
+                _fail(waiting, Unavailable())
+
+    async def _run_each(self, operation: Any, batch: list[_Waiting]) -> None:
+        for waiting in batch:
+            if self.is_connected:
+                await self._run(operation, [waiting])
+            else:
                 _fail(waiting, Unavailable())
 
     async def _answer(self, operation: Any, batch: list[_Waiting]) -> None:

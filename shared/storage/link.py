@@ -24,7 +24,7 @@ from shared.storage.binary import Encode, NotEncoded, encoder
 Row = tuple[Any, ...]
 
 _PLACEHOLDER = re.compile(rb"%(.)", re.DOTALL)
-_STALE = {"0A000", "26000"}  # a migration has changed what was prepared; it is not there
+_STALE = {"0A000", "26000"}  # a migration has changed what was prepared; it is not there: nothing was done
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Prepared:
         pairs = zip(self.encoders, parameters, strict=True)
         try:
             return [None if value is None else encode(value) for encode, value in pairs]
-        except (struct.error, UnicodeEncodeError) as error:
+        except (struct.error, OverflowError, TypeError, UnicodeEncodeError) as error:
             raise psycopg.DataError("a value that its type cannot hold") from error
 
 
@@ -75,18 +75,22 @@ class Link:
         """
         if not binary:
             return await self._by_cursor(statement, parameters, binary=False)
+        try:
+            return await self._by_name(statement, parameters)
+        except psycopg.Error as error:
+            if error.sqlstate not in _STALE:
+                raise
+        del self._prepared[statement]
+        return await self._by_name(statement, parameters)
+
+    async def _by_name(self, statement: bytes | str, parameters: Sequence[Any]) -> list[Row]:
         if statement not in self._prepared:
             self._prepared[statement] = await self._prepare(statement)
         prepared = self._prepared[statement]
         if prepared is None:
             return await self._by_cursor(statement, parameters, binary=True)
         self._libpq.send_query_prepared(prepared.name, prepared.encoded(parameters), prepared.formats, result_format=1)
-        try:
-            result = await self._answered()
-        except psycopg.Error as error:
-            if error.sqlstate in _STALE:
-                del self._prepared[statement]
-            raise
+        result = await self._answered()
         self._rows.set_pgresult(result)
         try:
             return self._rows.load_rows(0, result.ntuples, tuple)

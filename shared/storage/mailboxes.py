@@ -15,7 +15,7 @@ from shared.mail.mailbox import Changes, Marked, Message, Older, Quota, Snapshot
 from shared.storage import mailbox_statements as sql
 from shared.storage.database import Database
 from shared.storage.folders import Folders
-from shared.storage.lane import Connection
+from shared.storage.lane import WEIGHT_LIMIT, Connection
 from shared.storage.operation import Light
 
 ALL_FLAGS = (1 << 63) - 1  # keywords included
@@ -96,11 +96,17 @@ class _Read(Light):
         return item[3]
 
 
+MOST = 4096  # messages changed in one statement, and what its last item asks beyond that
+
+
 class _OnePerMailbox(Light):
     # The functions bump a mailbox's modseq once a batch: two sessions' changes must not share it.
     def key(self, item: Any, /) -> Hashable:
         mailbox_id: int = item[0]
         return mailbox_id
+
+    def weight(self, item: Any, /) -> int:
+        return len(item[1]) * (WEIGHT_LIMIT // MOST)
 
 
 class _Mark(_OnePerMailbox):

@@ -11,6 +11,7 @@ import redis
 from rq.serializers import JSONSerializer
 
 from shared.policy.pace import Rate
+from shared.queue import bell as bell_room
 from shared.queue import contract, overview, presence, worker
 from shared.queue.bell import Bell, Listener
 from shared.queue.jobs import ContractJob, Jobs, NotInContract, queue
@@ -93,6 +94,18 @@ async def test_what_came_is_told_before_it_rings(redis_urls: dict[str, str], hea
     await until(lambda: (8, 1) in heard and (7, 4) in heard)
     await bell.close()
     assert heard == [(0, 0), (7, 3, 1, 50), (8, 1, 9, 60), (7, 4, 2, 70), (7, 4), (8, 1)]
+
+
+async def test_while_redis_hangs_arrivals_are_not_heaped_up_and_rings_stay(
+    redis_urls: dict[str, str], heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bell_room, "MAX_PENDING", 2)
+    bell = Bell(redis_urls["submission"])
+    for uid in range(1, 5):
+        bell.announce([(7, uid, uid, 0)])
+    await until(lambda: (7, 4) in heard)
+    await bell.close()
+    assert heard == [(0, 0), (7, 1, 1, 0), (7, 2, 2, 0), (7, 4)]
 
 
 def test_strokes_survive_the_wire_and_garbage_does_not() -> None:

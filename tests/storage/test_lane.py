@@ -76,3 +76,16 @@ async def test_one_bad_item_fails_alone(imap: Database) -> None:
     outcomes = await asyncio.gather(*(imap.read.submit(broken, n) for n in (0, 0, 1)), return_exceptions=True)
     assert outcomes[:2] == [0, 0]
     assert isinstance(outcomes[2], Unavailable)
+
+
+async def test_a_lane_outlives_what_nobody_foresaw(imap: Database) -> None:
+    class Odd(Light):
+        def key(self, item: Any, /) -> Any:
+            return [item]  # not hashable
+
+        async def run(self, connection: Connection, items: Sequence[float]) -> list[float]:
+            return list(items)
+
+    unanswered = imap.read.submit(Odd(), 0.0)
+    assert await imap.read.submit(Sleep(), 0.0) == 0.0
+    unanswered.cancel()

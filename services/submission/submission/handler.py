@@ -38,6 +38,7 @@ class User:
         self._elsewhere: set[Address] = set()
         self._refusal: Reply | None = None
         self._pace: Future[bool] | None = None
+        self._was_too_fast = False
 
     def welcome(self) -> Reply | None:
         """Let nobody in whom we could not log in."""
@@ -75,13 +76,15 @@ class User:
             return [self._refusal] * len(addresses)
         local = [address for address in addresses if address.domain in self._desk.domains]
         own = self._who()
-        if self._pace is None:  # once a message, and at once: Redis answers while Postgres looks
+        if self._pace is None:  # once a message
             self._pace = self._desk.pace.may_send(own.account_id)
+        # Redis answers while Postgres looks, which it does not for somebody who has just been too fast.
+        if self._was_too_fast and await self._is_too_fast(self._pace):
+            return [reply.TOO_FAST] * len(addresses)
         try:
             oneself, *others = await self._desk.recipients.find([own.address, *local])
-            if not await self._pace:
-                self._refusal = reply.TOO_FAST
-            elif oneself is None or oneself.mailbox_id != own.mailbox_id:
+            is_closed = oneself is None or oneself.mailbox_id != own.mailbox_id
+            if not await self._is_too_fast(self._pace) and is_closed:
                 self._refusal = reply.ACCOUNT_CLOSED  # a ban or a deletion holds for connections that are open, too
             if self._refusal:
                 return [self._refusal] * len(addresses)
@@ -105,6 +108,12 @@ class User:
         async with intake.turn(received.size):
             ready = await intake.work(received.size, prepare, who, envelope.mail_from, received, here, there)
             return ready if isinstance(ready, Reply) else await intake.store(ready)
+
+    async def _is_too_fast(self, pace: Future[bool]) -> bool:
+        self._was_too_fast = not await pace
+        if self._was_too_fast:
+            self._refusal = reply.TOO_FAST
+        return self._was_too_fast
 
     def _here(self, address: Address, recipient: Recipient | None) -> Reply:
         if recipient is None:

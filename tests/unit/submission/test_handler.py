@@ -188,6 +188,16 @@ async def test_pace_is_asked_once_a_message() -> None:
     assert world.may_go == []
 
 
+async def test_who_was_too_fast_costs_no_lookup_until_the_pace_allows_more() -> None:
+    world = World(may_go=[False, False, True])
+    found = await user(world)
+    for expected in (reply.TOO_FAST, reply.TOO_FAST, reply.RECIPIENT_OK):
+        envelope = Envelope(ANN)
+        found.sender(envelope)
+        assert await found.recipients(envelope, [BOB]) == [expected]
+    assert world.looked_up == [2, 2], "once to find out, and once when it may again"
+
+
 async def test_a_foreign_sender_costs_no_pace_and_no_lookup() -> None:
     world = World(may_go=[True])
     found = await user(world)
