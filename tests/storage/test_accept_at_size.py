@@ -17,14 +17,16 @@ async def test_one_duplicate_does_not_multiply_the_cost_of_a_batch(
     known = message(*boxes, salt="known")
     await submission.durable.submit(deliver, known)
 
-    async def seconds(*, is_known: bool) -> float:
-        first = known if is_known else message(*boxes, salt="unknown")
-        items = [first, *(message(*boxes, salt=(is_known, number)) for number in range(1, MESSAGES))]
+    async def seconds(salt: int, *, is_known: bool) -> float:
+        first = known if is_known else message(*boxes, salt=("unknown", salt))
+        items = [first, *(message(*boxes, salt=(is_known, salt, number)) for number in range(1, MESSAGES))]
         connection = submission.durable._connection
         assert connection
         started = time.perf_counter()
         await deliver.run(connection, items)
         return time.perf_counter() - started
 
-    usual = await seconds(is_known=False)
-    assert await seconds(is_known=True) < 6 * usual
+    # The best of some, in turns: what else the machine does takes part in single ones.
+    pairs = [(await seconds(salt, is_known=False), await seconds(salt, is_known=True)) for salt in range(3)]
+    usual, with_one_known = (min(times) for times in zip(*pairs, strict=True))
+    assert with_one_known < 6 * usual
