@@ -57,6 +57,10 @@ class Profile:
         """Return when there is nothing left to fetch or to send and the profile only waits for what the server says."""
         self.core.rpc.wait_for_all_work_done(self.account.id)
 
+    def connect(self) -> None:
+        """Return when the profile is connected: a core that has lost some connections within two minutes takes its time."""
+        self.until(self._is_online, "online", 2 * PATIENCE)
+
     def chat_with(self, other: "Profile") -> Chat:
         """Return the chat with someone whose key came by another way than the server."""
         return self.account.create_chat(other.account)

@@ -58,6 +58,7 @@ def test_a_crash_of_postgres_silences_nobody(
         mortal.wait(lambda: is_serving(mortal), PATIENCE, "serving")
         own_core.hurry()
         bob.settle()
+        bob.connect()
         chat.send_text(f"first words {number}")
         bob.receive(f"first words {number}", SOON)
 

@@ -5,9 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from itertools import count
 
+import pytest
+
 from shared.storage.accounts import Account
 from shared.storage.deliveries import Deliveries, Stored
-from tests.calibration import cost, loop
+from tests.calibration import TRIES, cost, loop
 from tests.storage.conftest import message
 
 BATCH = 16
@@ -40,6 +42,9 @@ async def test_deliver(deliveries: Deliveries, make_account: Callable[[], Awaita
         for account in accounts:
             await store(account)
 
-    taken, alone = await least(together), await least(one_by_one)
-    assert taken < cost(loop, 60) * 0.35  # measured: 0.08 to 0.21; a statement a message 0.47 to 0.85
-    assert taken < alone / 2
+    for _ in range(TRIES):
+        taken, alone = await least(together), await least(one_by_one)
+        # Measured: 0.08 to 0.21; a statement a message 0.47 to 0.85.
+        if taken < cost(loop, 60) * 0.35 and taken < alone / 2:
+            return
+    pytest.fail(f"{taken} of {alone}")

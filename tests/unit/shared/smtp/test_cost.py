@@ -15,7 +15,7 @@ from shared.mail.reply import Reply
 from shared.smtp.handler import Envelope, Terms
 from shared.smtp.session import Session
 from shared.smtp.spool import Budget, Received
-from tests.calibration import cost, loop
+from tests.calibration import TRIES, cost, loop
 
 GROUP = b"MAIL FROM:<ann@here.test>\r\nRCPT TO:<bob@here.test>\r\nDATA\r\n"
 MESSAGE = b"From: <ann@here.test>\r\n\r\n" + (b"A" * 64 + b"\r\n") * 120
@@ -76,5 +76,9 @@ async def read_lines() -> None:
 def test_receive(runner: asyncio.Runner) -> None:
     session = Session(Guest(), Terms("mx.here.test", 100_000, has_auth=False, budget=Budget()), is_tls=True)
     runner.run(said(session, b"EHLO here.test\r\n"))
-    bound = cost(loop, 60) * TIMES * 0.15  # measured: 0.09; line by line 0.2, and that only reads
-    assert cost(lambda: runner.run(receive(session)), 30) < bound < cost(lambda: runner.run(read_lines()), 30)
+
+    def is_cheap() -> bool:
+        bound = cost(loop, 60) * TIMES * 0.15  # measured: 0.09; line by line 0.2, and that only reads
+        return cost(lambda: runner.run(receive(session)), 30) < bound < cost(lambda: runner.run(read_lines()), 30)
+
+    assert any(is_cheap() for _ in range(TRIES))
