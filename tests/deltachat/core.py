@@ -58,7 +58,7 @@ class Profile:
         self.core.rpc.wait_for_all_work_done(self.account.id)
 
     def connect(self) -> None:
-        """Return when the profile is connected: a core that has lost some connections within two minutes takes its time."""
+        """Return when the profile is connected: a core that has lost some connections lately waits for another."""
         self.until(self._is_online, "online", 2 * PATIENCE)
 
     def chat_with(self, other: "Profile") -> Chat:
