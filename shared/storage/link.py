@@ -80,7 +80,7 @@ class Link:
         except psycopg.Error as error:
             if error.sqlstate not in _STALE:
                 raise
-        del self._prepared[statement]
+        self._prepared.pop(statement, None)  # nor is it there where preparing it is what failed
         return await self._by_name(statement, parameters)
 
     async def _by_name(self, statement: bytes | str, parameters: Sequence[Any]) -> list[Row]:

@@ -70,6 +70,12 @@ async def test_rare_types_text_and_no_parameters_go_by_psycopgs_cursor(world: Wo
     assert await world.link.execute(b"SELECT %b::int", (7,), binary=True) == [(7,)], "the socket is watched again"
 
 
+async def test_what_cannot_be_prepared_says_so(world: World) -> None:
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        await world.link.execute(b"SELECT count(*) + %b::int FROM pg_class FOR UPDATE", (1,), binary=True)
+    assert await world.link.execute(b"SELECT %b::int", (1,), binary=True) == [(1,)]
+
+
 async def test_what_a_migration_changed_is_prepared_anew(world: World, database_urls: dict[str, str]) -> None:
     execute = world.link.execute
     await execute("CREATE FUNCTION two() RETURNS TABLE (a int) LANGUAGE sql AS 'SELECT 1'")
