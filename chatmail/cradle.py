@@ -30,12 +30,14 @@ PR_SET_NAME = 15
 _LEAST_PRIVATE = 3  # descriptors below are standard input, output and error
 _ARG_START = 45  # index of `arg_start` after the command name, proc_pid_stat(5); `arg_end` follows
 
+_LIBC = ctypes.CDLL(None)  # now: a child of a process with threads must not load anything
+
 
 def tend(door: socket.socket, parent: int, modules: Sequence[str]) -> NoReturn:
     """Import the modules and make a child of `parent` for each word at the door, until the other end is closed."""
     status = 1
     try:
-        _leave_home(door)
+        _leave_home(door, parent)
         _prepare(modules)
         while True:
             word, descriptors, _, _ = socket.recv_fds(door, 1, 2)
@@ -47,10 +49,10 @@ def tend(door: socket.socket, parent: int, modules: Sequence[str]) -> NoReturn:
         os._exit(status)  # an error is not told: who runs by itself then will tell it, and better
 
 
-def _leave_home(door: socket.socket) -> None:
+def _leave_home(door: socket.socket, parent: int) -> None:
     """Keep nothing of the parent's but its standard error, and die with it."""
     os.setsid()
-    dies_with_parent(signal.SIGKILL)
+    dies_with_parent(signal.SIGKILL, parent)
     _name_process("nursery")
     for number in [int(name) for name in os.listdir("/proc/self/fd")]:
         if number >= _LEAST_PRIVATE and number != door.fileno():
@@ -87,7 +89,7 @@ def _live(parent: int, between: int, channel: int, output: int) -> NoReturn:
     status = 1
     try:
         _be_adopted(parent, between)
-        status = _run(socket.socket(fileno=channel), output)
+        status = _run(socket.socket(fileno=channel), output, parent)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -104,7 +106,7 @@ def _be_adopted(parent: int, between: int) -> None:
     os.setsid()
 
 
-def _run(channel: socket.socket, output: int) -> int:
+def _run(channel: socket.socket, output: int, parent: int) -> int:
     """Tell the parent who we are, hear what to be, and be it; return the exit status."""
     null = os.open(os.devnull, os.O_RDONLY)
     for number, standard in ((null, 0), (output, 1), (output, 2)):
@@ -117,7 +119,7 @@ def _run(channel: socket.socket, output: int) -> int:
     if not told:  # the parent has changed its mind
         return 1
     wishes = json.loads(told)
-    dies_with_parent(wishes["stop_signal"])
+    dies_with_parent(wishes["stop_signal"], parent)
     os.environ.clear()
     os.environ.update(wishes["environment"])
     sys.argv = [wishes["module"]]
@@ -149,17 +151,16 @@ def _read(channel: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def dies_with_parent(number: int) -> None:
-    """Let the kernel send this signal when the parent ends, or end now if it has."""
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
+def dies_with_parent(number: int, parent: int) -> None:
+    """Let the kernel send this signal when the parent ends, or end now if it has; to be called in a child."""
+    _LIBC.prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it died before the line above
         os._exit(1)
 
 
 def _name_process(name: str) -> None:
     """Be told apart: by `top` through prctl(2), by `ps` through the arguments that the first of us was started with."""
-    ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
+    _LIBC.prctl(PR_SET_NAME, name.encode())
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(fields[_ARG_START]), int(fields[_ARG_START + 1])
     if 0 < start < end:

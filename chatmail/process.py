@@ -5,7 +5,6 @@ everything in order; and the kernel signals it when the parent dies, so that a k
 """
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -13,11 +12,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 
+from chatmail import cradle
 from chatmail.nursery import Born, Nursery
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 REMEMBERED_LINES = 20
 
 Hear = Callable[[str, str], None]  # name, line
@@ -143,12 +143,4 @@ class Process:
 def _dies_with_parent(number: int) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
-    libc = ctypes.CDLL(None)
-    parent = os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return arrange
+    return partial(cradle.dies_with_parent, number, os.getpid())

@@ -17,11 +17,11 @@ async def look(talk: Conversation) -> None:
     view, heard = talk.mailbox, talk.heard
     is_done = False
     told = talk.arrivals.take(view, heard, talk.now())
-    may_trust = not talk.must_look and not talk.tells_modseqs
+    if talk.must_look or talk.tells_modseqs:  # which bells do not know enough for
+        told = None
     talk.must_look = False
     try:
-        changes = told if may_trust else None
-        changes = changes or await talk.store.changes(view.mailbox_id, view.modseq, view.uidnext)
+        changes = told or await talk.store.changes(view.mailbox_id, view.modseq, view.uidnext)
         if changes is None:
             raise Gone
         if changes.modseq < view.modseq:  # a crash took changes back: others have their modseqs now, or will have
